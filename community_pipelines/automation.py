@@ -1,0 +1,231 @@
+"""When things run: days, nightly jobs and schedules, sensors, alerts.
+
+What runs is in `daily.py`, which days are due in `plan.py`. Times are UTC. Builders take one platform; each
+platform has its function below.
+"""
+
+# No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import requests
+
+from community_pipelines import plan
+from community_pipelines.dagster_internals import unfinished_run
+from community_pipelines.daily import StateCheck
+from community_pipelines.lake.files import Lake
+from community_pipelines.launch import failure_message, partition_tags
+from community_pipelines.leftovers import close_leftovers
+from community_pipelines.plan import PlatformStep, Request
+from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.deployment import deployment
+from community_pipelines.settings import Settings
+
+YESTERDAY_EXISTS = "yesterday_exists"
+
+_WEBHOOK_SECONDS = 10
+
+
+def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
+    """The one definition of days that all assets share: UTC, from the start date to the last day that is over."""
+    return dg.DailyPartitionsDefinition(start_date=start_date.isoformat(), timezone="UTC")
+
+
+def bazaar(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
+    """Everything that runs the gallery by itself."""
+
+    def due(thorough: bool) -> Sequence[Request]:
+        place = deployment(settings, BAZAAR)
+        now = plan.make_plan(settings, place, steps, compare=None if thorough else [])
+        return plan.requests(now, steps, wanted=("stale",))
+
+    return platform(BAZAAR.name, daily, _bazaar_raw(), due)
+
+
+def bazaar_yesterday(settings: Settings) -> StateCheck:
+    """The check that the gallery's events of yesterday are in the lake."""
+    lake = Lake(settings.lake_folder)
+    return yesterday_exists(
+        _bazaar_raw(), lambda day: lake.path("raw", BAZAAR.name, COMMUNITY_EVENTS.name, day).exists()
+    )
+
+
+def _bazaar_raw() -> dg.AssetKey:
+    return dg.AssetKey([BAZAAR.name, "raw", COMMUNITY_EVENTS.name])
+
+
+def platform(
+    name: str,
+    daily: dg.AssetsDefinition,
+    raw: dg.AssetKey,
+    due: Callable[[bool], Sequence[Request]],
+) -> dg.Definitions:
+    """One platform's nightly schedule, its sensor for stale days, and the schedule that checks yesterday.
+
+    `daily` has the check `yesterday_exists` on the asset `raw`. `due` gives the runs to make; it is asked to be
+    thorough (to compare every day with the source) once a day.
+    """
+    job = dg.define_asset_job(
+        f"{name}_nightly",
+        selection=dg.AssetSelection.assets(*daily.keys),
+        description="The day that has just closed, through the whole chain.",
+    )
+    check_job = dg.define_asset_job(
+        f"{name}_yesterday_exists",
+        selection=dg.AssetSelection.checks(dg.AssetCheckKey(raw, YESTERDAY_EXISTS)),
+        description="Whether the day before today is there; fails when it is not, so that the alert sees it.",
+    )
+    check_schedule = dg.ScheduleDefinition(
+        name=f"{name}_yesterday_exists",
+        job=check_job,
+        cron_schedule="0 2 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return dg.Definitions(
+        jobs=[job, check_job],
+        schedules=[nightly(name, job), check_schedule],
+        sensors=[stale_days(name, daily, due)],
+    )
+
+
+def nightly(name: str, job: Any) -> dg.ScheduleDefinition:
+    """The schedule that runs the day that has just closed, at 00:30."""
+
+    @dg.schedule(
+        name=f"{name}_nightly",
+        job=job,
+        cron_schedule="30 0 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = str(context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1))
+        return dg.RunRequest(run_key=day, partition_key=day)
+
+    return schedule
+
+
+def stale_days(name: str, daily: dg.AssetsDefinition, due: Callable[[bool], Sequence[Request]]) -> dg.SensorDefinition:
+    """The sensor that requests exactly the days that are stale, as ranges.
+
+    A request is made once a day for each version of its data; while a run of the platform is at work nothing is
+    requested, since that run may be doing it.
+    """
+
+    @dg.sensor(
+        name=f"{name}_stale_days",
+        asset_selection=dg.AssetSelection.assets(*daily.keys),
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Requests the closed days whose files or published numbers are stale.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if busy := unfinished_run(context.instance, name):
+            return dg.SkipReason(f"run {busy} of {name} is at work")
+        today = datetime.now(UTC).date().isoformat()
+        asked = due(context.cursor != today)
+        return dg.SensorResult(
+            run_requests=[_run_request(name, request, today) for request in asked],
+            skip_reason=None if asked else dg.SkipReason("every closed day is done, or withheld"),
+            cursor=today,
+        )
+
+    return sensor
+
+
+def yesterday_exists(raw: dg.AssetKey, exists: Callable[[date], bool]) -> StateCheck:
+    """The check that the day before today (UTC) is there; `exists` says whether a day of the asset is."""
+    spec = dg.AssetCheckSpec(YESTERDAY_EXISTS, asset=raw, description="The day before today (UTC) is in the lake.")
+
+    def judge() -> dg.AssetCheckResult:
+        day = datetime.now(UTC).date() - timedelta(days=1)
+        there = exists(day)
+        return dg.AssetCheckResult(
+            asset_key=raw,
+            check_name=spec.name,
+            passed=there,
+            description=f"{day} is there" if there else f"{day} is missing: `community status` says why",
+        )
+
+    return StateCheck(spec, judge)
+
+
+def alerts(settings: Settings) -> dg.Definitions:
+    """The sensors that serve all platforms: runs that failed, and runs that were killed."""
+    url = settings.webhook_url.get_secret_value() if settings.webhook_url else None
+    return dg.Definitions(sensors=[failure_alert(url), killed_runs()])
+
+
+def failure_alert(webhook_url: str | None) -> dg.SensorDefinition:
+    """The sensor that posts every failed run as JSON to the webhook, if one is set.
+
+    `text` is a sentence that chat services show; the other fields are for programs. A post that fails is
+    logged, without the URL, which is a secret.
+    """
+
+    @dg.run_failure_sensor(
+        name="failure_alert",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Posts failed runs to the webhook of the setting webhook_url, if it is set.",
+    )
+    def sensor(context: dg.RunFailureSensorContext) -> None:
+        if webhook_url is None:
+            context.log.info("no webhook_url is set: nothing is posted")
+            return
+        try:
+            answer = requests.post(webhook_url, json=_alert(context), timeout=_WEBHOOK_SECONDS)
+        except requests.RequestException as error:
+            context.log.error(f"the alert was not posted: {type(error).__name__}")
+            return
+        if not answer.ok:
+            context.log.error(f"the alert was not accepted: HTTP {answer.status_code}")
+
+    return sensor
+
+
+def killed_runs() -> dg.SensorDefinition:
+    """The sensor that fails runs whose process is gone, so that their pool does not stay taken."""
+
+    @dg.sensor(
+        name="killed_runs",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Fails the runs whose process was killed, and frees their pool slots.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        closed = close_leftovers(context.instance)
+        return dg.SkipReason(f"failed {', '.join(closed)}" if closed else "no run was killed")
+
+    return sensor
+
+
+def _run_request(name: str, request: Request, today: str) -> dg.RunRequest:
+    days = f"{request.first}:{request.last}"
+    assets = ",".join(sorted(key.to_user_string() for key in request.assets))
+    return dg.RunRequest(
+        run_key=f"{name}:{days}:{request.version}:{assets}:{today}",
+        asset_selection=list(request.assets),
+        tags=partition_tags(request.first, request.last),
+    )
+
+
+def _alert(context: dg.RunFailureSensorContext) -> dict[str, Any]:
+    run = context.dagster_run
+    assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+    first = run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start")
+    last = run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_end")
+    failures = [failure_message(event) for event in context.get_step_failure_events()]
+    error = "\n".join(failures) or context.failure_event.message or "no reason given"
+    days = "" if first is None else f" for {first}" if first == last else f" for {first} to {last}"
+    return {
+        "text": f"Run {run.run_id[:8]} ({run.job_name}) failed{days}: {error}",
+        "run_id": run.run_id,
+        "job": run.job_name,
+        "assets": assets,
+        "first_day": first,
+        "last_day": last,
+        "error": error,
+    }

@@ -1,0 +1,377 @@
+"""Commands that change something: `run`, `sample`, `migrate`, `backfill`, `reconcile`, `release`, `ui`, `stop`."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from community_pipelines.commands.plumbing import (
+    DAY,
+    NO,
+    as_json,
+    command,
+    own_name,
+    print_json,
+    stop_with,
+    withheld_lines,
+)
+from community_pipelines.settings import ConfigurationError, Settings, load, process_environment
+
+if TYPE_CHECKING:
+    from community_pipelines.definitions import Flow
+    from community_pipelines.embedded.sample import SampleSize
+    from community_pipelines.launch import LaunchResult
+    from community_pipelines.report import RunSummary
+
+
+@click.command()
+@command
+def run() -> None:
+    """Run every closed day that is not done.
+
+    On the embedded PostgreSQL this also migrates, and loads the sample gallery into an empty database.
+
+    \b
+    Example:
+      community run
+    """
+    from community_pipelines.definitions import FLOWS
+    from community_pipelines.embedded import sample as samples
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.report import RunSummary, say
+    from community_pipelines.runtime import catch_up, dagster_instance, prepare_embedded
+
+    settings = load()
+    for one in FLOWS:
+        if not settings.platform(one.platform.name).embedded:
+            continue
+        place = deployment(settings, one.platform)
+        applied = prepare_embedded(place)
+        if applied:
+            say(f"{one.platform.name}: applied {len(applied)} migrations")
+        if samples.is_empty(place.source_url):
+            settings = _load_sample(settings, samples.SampleSize())
+    summary = RunSummary()
+    results: list[LaunchResult] = []
+    with dagster_instance(settings) as opened:
+        for one in FLOWS:
+            results += catch_up(settings, opened, one, summary)
+    _finish(settings, FLOWS, results, summary)
+
+
+def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
+    """Sums up the runs, says what is withheld and what to type next, and ends the command."""
+    from community_pipelines.databases import connect
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.quality import withheld
+    from community_pipelines.report import console, say
+
+    kept = []
+    for one in flows:
+        place = deployment(settings, one.platform)
+        with connect(place.publish_url, place.publish_setting) as connection:
+            kept += [(one.platform.name, entry) for entry in withheld.current(connection, one.platform.name).values()]
+    if results:
+        console.print(summary.table(f"{len(results)} Dagster run{'s' if len(results) > 1 else ''}"))
+    elif kept:
+        say("Nothing to do: every closed day is done or withheld.")
+    else:
+        say("Nothing to do: every closed day is done.")
+    failed = [result for result in results if not result.success]
+    for result in failed:
+        say(f"run {result.run_id[:8]} failed: {result.message}", "red")
+    for platform, entry in kept:
+        for line in withheld_lines(platform, entry):
+            say(line, "yellow")
+    name = own_name()
+    say("\nNext:")
+    say("  make ui  (lineage, checks and days in Dagster, on http://127.0.0.1:3000)")
+    say(f"  {name} status  (every asset's days: done, stale, withheld, missing)")
+    say(f'  {name} sql -c "from bazaar.community_template_trends limit 5"')
+    sys.exit(NO if failed or kept else 0)
+
+
+@click.command()
+@click.option("--templates", default=2000, show_default=True, help="How many templates.")
+@click.option("--users", default=20_000, show_default=True, help="How many users.")
+@click.option("--days", default=60, show_default=True, help="How many closed days.")
+@click.option("--events-per-day", default=16_700, show_default=True, help="Events a day, about.")
+@command
+def sample(templates: int, users: int, days: int, events_per_day: int) -> None:
+    """Load a generated gallery into the embedded database.
+
+    Only into an empty one. Its first day becomes the first partition.
+
+    \b
+    Example:
+      community sample --templates 200 --users 2000 --days 14 --events-per-day 2000
+    """
+    from community_pipelines.embedded.sample import SampleSize
+    from community_pipelines.report import say
+
+    _load_sample(load(), SampleSize(templates=templates, users=users, days=days, events_per_day=events_per_day))
+    say(f"next: {own_name()} run")
+
+
+def _load_sample(settings: Settings, size: SampleSize) -> Settings:
+    """Loads it, and gives the settings with its first day as the first partition."""
+    from community_pipelines.definitions import flow
+    from community_pipelines.embedded import sample as samples
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.report import say, stages
+    from community_pipelines.runtime import prepare_embedded, remember_start
+
+    if not settings.bazaar.embedded:
+        raise ConfigurationError(
+            "the sample is only loaded into the embedded PostgreSQL; COMMUNITY_BAZAAR__SOURCE_URL names another one"
+        )
+    place = deployment(settings, flow("bazaar").platform)
+    prepare_embedded(place)
+    with stages() as show:
+        report = samples.load(place.source_url, size, datetime.now(UTC), show)
+    remember_start(settings.home, report.first_day)
+    say(
+        f"sample gallery: {report.templates:,} templates, {report.users:,} users, {report.events:,} events from "
+        f"{report.first_day} to {report.last_day} and today; {report.counters_off:,} cached counters are off"
+    )
+    return load()
+
+
+@click.command()
+@click.option("--platform", help="Only this platform.")
+@click.option("--app", is_flag=True, help="Also create the app's own tables, in an empty database.")
+@click.option("--dry-run", is_flag=True, help="Print the SQL and change nothing.")
+@command
+def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
+    """Create our own tables, in the schema `community`.
+
+    \b
+    Example:
+      community migrate --platform bazaar --dry-run
+    """
+    from community_pipelines import migrations
+    from community_pipelines.definitions import FLOWS, flow
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.runtime import app_tables, sql_folder
+
+    settings = load()
+    for one in [flow(platform)] if platform else FLOWS:
+        place = deployment(settings, one.platform)
+        for kind in ("app", "pipeline") if app else ("pipeline",):
+            folder = sql_folder(one.platform.name, kind)
+            absent = app_tables(place) if kind == "app" else ()
+            if dry_run:
+                click.echo(migrations.text(migrations.pending(place.publish_url, folder, absent)), nl=False)
+                continue
+            done = migrations.migrate(place.publish_url, folder, absent)
+            for migration in done:
+                click.echo(f"applied {migration.folder}/{migration.name}")
+            if not done:
+                click.echo(f"{one.platform.name}/{kind}: nothing to apply")
+
+
+@click.command()
+@click.argument("platform")
+@click.option("--from", "first", type=DAY, required=True, help="First day, UTC.")
+@click.option("--to", "last", type=DAY, required=True, help="Last day, UTC, included.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run and run nothing.")
+@command
+def backfill(platform: str, first: date, last: date, dry_run: bool) -> None:
+    """Run a window of closed days again, as one Dagster run.
+
+    \b
+    Example:
+      community backfill bazaar --from 2026-01-01 --to 2026-01-31
+    """
+    from community_pipelines.definitions import flow
+    from community_pipelines.plan import Request, closed_days
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.report import RunSummary
+    from community_pipelines.runtime import dagster_instance, require_ready, run_requests
+
+    settings = load()
+    one = flow(platform)
+    if first > last:
+        raise click.UsageError(f"--from {first} lies after --to {last}: swap them")
+    if first < settings.start_date:
+        raise click.UsageError(
+            f"{first} lies before the first partition, {settings.start_date}: start there, or set COMMUNITY_START_DATE"
+        )
+    place = deployment(settings, one.platform)
+    require_ready(settings, place)
+    closed = closed_days(settings, place)
+    if not closed or last > closed[-1]:
+        newest = closed[-1] if closed else "none yet"
+        raise click.UsageError(f"{last} is not over yet for {platform}: the newest closed day is {newest}")
+    if dry_run:
+        _say_what_would_run(settings, one, first, last)
+        return
+    summary = RunSummary()
+    with dagster_instance(settings) as opened:
+        request = Request(tuple(step.key for step in one.steps), first, last, "")
+        results = run_requests(settings, opened, [request], summary)
+    _finish(settings, [one], results, summary)
+
+
+def _say_what_would_run(settings: Settings, one: Flow, first: date, last: date) -> None:
+    from community_pipelines.plan import make_plan
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.report import console, say, table
+
+    plan = make_plan(settings, deployment(settings, one.platform), one.steps, compare=())
+    window = [day for day in plan.closed if first <= day <= last]
+    rows = [
+        (
+            f"{one.platform.name}/{asset}",
+            *(
+                sum(states[day].state in wanted for day in window)
+                for wanted in (("done",), ("withheld",), ("stale", "missing"))
+            ),
+        )
+        for asset, states in plan.states.items()
+    ]
+    title = f"one Dagster run over {len(window)} days, {first} to {last}"
+    console.print(table(title, ("asset", "done before", "withheld", "stale or missing"), rows))
+    say("nothing was run")
+
+
+@click.command()
+@click.argument("platform")
+@click.option("--apply", "apply_", is_flag=True, help="Add the drift; without it nothing is written to the app.")
+@as_json
+@command
+def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
+    """Compare the cached counters with the truth.
+
+    Both are counted in one snapshot of the source; --apply adds the difference. Exit code 1 when drift is found
+    and not applied.
+
+    \b
+    Example:
+      community reconcile bazaar
+    """
+    from community_pipelines.counters.correct import reconcile as reconcile_counters
+    from community_pipelines.definitions import flow
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.platforms.inspect import require_tables
+    from community_pipelines.report import console, say, table
+
+    one = flow(platform)
+    place = deployment(load(), one.platform)
+    require_tables(place)
+    run_id = f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    data: dict[str, Any] = {}
+    open_drift = False
+    for counters in one.platform.counter_tables:
+        outcome = reconcile_counters(place, counters, run_id, "apply" if apply_ else "report")
+        found = outcome.found
+        open_drift |= bool(found.drifts) and not (apply_ and outcome.refused is None)
+        data[counters.table.name] = {
+            "mode": outcome.mode,
+            "entities": found.entities,
+            "counters_off": len(found.drifts),
+            "drift_total": found.drift_total,
+            "truth_total": found.truth_total,
+            "corrected": outcome.corrected,
+            "refused": outcome.refused,
+            "drifts": [{**vars(drift), "drift": drift.drift} for drift in found.drifts],
+        }
+        if as_json:
+            continue
+        largest = sorted(found.drifts, key=lambda drift: -abs(drift.drift))[:20]
+        if largest:
+            rows = [(d.entity, d.counter, d.cached, d.truth, d.drift) for d in largest]
+            title = f"{counters.table.name}: the largest of {len(found.drifts):,} counters that are off"
+            console.print(table(title, ("entity", "counter", "cached", "truth", "drift"), rows))
+        say(
+            f"{counters.table.name}: {len(found.drifts):,} counters off, total drift {found.drift_total:,} of "
+            f"{found.truth_total:,}; corrected {outcome.corrected:,}"
+        )
+        if outcome.refused:
+            say(f"not to be applied: {outcome.refused}", "red")
+        elif found.drifts and not apply_:
+            say(f"nothing was written; {own_name()} reconcile {platform} --apply adds the drift")
+    if as_json:
+        print_json(data)
+    sys.exit(NO if open_drift else 0)
+
+
+@click.command()
+@click.argument("platform")
+@click.argument("day", type=DAY)
+@click.option("--reason", required=True, help="Why the day is right as it is; kept with the day.")
+@command
+def release(platform: str, day: date, reason: str) -> None:
+    """Accept a withheld day as it is. Its next run publishes it.
+
+    \b
+    Example:
+      community release bazaar 2026-01-02 --reason "a bot was removed, 3% fewer rows are right"
+    """
+    from community_pipelines.databases import connect
+    from community_pipelines.definitions import flow
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.quality import withheld
+
+    one = flow(platform)
+    if not reason.strip():
+        raise click.UsageError("--reason is empty: say why the day is right as it is")
+    place = deployment(load(), one.platform)
+    with connect(place.publish_url, place.publish_setting) as connection:
+        kept = [e for e in withheld.current(connection, platform).values() if e.day == day]
+        released = withheld.release(connection, platform, day, getpass.getuser(), reason)
+    for entry in kept:
+        if entry.asset not in released:
+            click.echo(f"{platform}/{entry.asset} {day} cannot be released: {entry.why}", err=True)
+    if not released:
+        stop_with(
+            f"nothing of {platform} that can be released is withheld for {day}; see `{own_name()} status`", code=NO
+        )
+    for asset in released:
+        click.echo(f"released {platform}/{asset} {day}")
+    click.echo(f"next: {own_name()} backfill {platform} --from {day} --to {day}, or wait for the sensor")
+
+
+@click.command()
+@command
+def ui() -> None:
+    """Open Dagster on http://127.0.0.1:3000, until Ctrl-C.
+
+    Its webserver, and the daemon that starts schedules and sensors.
+
+    \b
+    Example:
+      community ui
+    """
+    from community_pipelines.launch import instance_home
+    from community_pipelines.runtime import storage_url
+
+    settings = load()
+    environment = process_environment(instance_home(settings.home, storage_url(settings)))
+    workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
+    dagster = Path(sys.executable).with_name("dagster")
+    arguments = [str(dagster), "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", "3000"]
+    click.echo("Dagster UI: http://127.0.0.1:3000 (Ctrl-C stops it)")
+    sys.exit(subprocess.run(arguments, env=environment, check=False).returncode)
+
+
+@click.command()
+@command
+def stop() -> None:
+    """Stop the embedded PostgreSQL. It starts again by itself.
+
+    \b
+    Example:
+      community stop
+    """
+    from community_pipelines.embedded import postgres
+
+    postgres.stop(load().home)
+    click.echo("the embedded PostgreSQL is stopped")

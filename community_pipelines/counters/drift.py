@@ -1,0 +1,162 @@
+"""Drift of cached counters: cached values, newest correction and truth, all from one snapshot of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from psycopg import sql
+
+from community_pipelines.databases import Connection, connect, retried, snapshot
+from community_pipelines.lake.extract import oldest_query
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import CounterTable
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One counter of one entity that is off by `drift` = truth - cached."""
+
+    entity: str
+    counter: str
+    cached: int
+    truth: int
+
+    @property
+    def drift(self) -> int:
+        """What has to be added."""
+        return self.truth - self.cached
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What one snapshot of the source says.
+
+    `truths` holds the true value of every counter of every entity, `drifts` those that are off.
+    `newest_correction` is the ledger's newest id in the snapshot (0 for an empty ledger), `oldest_event` the
+    oldest row that the source still holds. `truths_until` are the true values as of a moment, where one was asked
+    for, and `disagreements` what the platform's agreements found: name → (entity, one side, the other side).
+    """
+
+    entities: int
+    truths: dict[str, dict[str, int]]
+    drifts: list[Drift]
+    newest_correction: int
+    oldest_event: datetime | None
+    truths_until: dict[str, dict[str, int]] = field(default_factory=dict)
+    disagreements: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+
+    @property
+    def drift_total(self) -> int:
+        """The sum of all absolute drifts."""
+        return sum(abs(drift.drift) for drift in self.drifts)
+
+    @property
+    def truth_total(self) -> int:
+        """The sum of all true values."""
+        return sum(value for values in self.truths.values() for value in values.values())
+
+
+def measure(deployment: Deployment, table: CounterTable, until: datetime | None = None) -> Reconciliation:
+    """Counts in the source, in one repeatable-read snapshot, and compares with the cached values.
+
+    With `until` (UTC) the same snapshot is also counted as of that moment. Raises DatabaseError when the source is
+    away; retries when a replica cancels the query.
+    """
+    with connect(deployment.source_url, deployment.source_setting) as connection:
+        return retried(lambda: _measure(connection, deployment, table, until))
+
+
+def _measure(
+    connection: Connection, deployment: Deployment, table: CounterTable, until: datetime | None
+) -> Reconciliation:
+    names = deployment.names
+    columns = [counter.column for counter in table.counters]
+    with snapshot(connection):
+        newest = connection.execute(
+            "select coalesce(max(id), 0) from community.counter_corrections where platform = %s and table_name = %s",
+            (deployment.platform.name, table.table.name),
+        ).fetchone()
+        oldest = connection.execute(oldest_query(deployment, table.events)).fetchone()
+        rows = connection.execute(
+            sql.SQL(
+                """
+                with truth as ({truth})
+                select cached.{key}::text, {cached}, {truths}
+                from {table} as cached left join truth on truth.key = cached.{key}
+                """
+            ).format(
+                truth=_truth(deployment, table, None),
+                key=names.column(table.table, table.key),
+                cached=sql.SQL(", ").join(
+                    sql.SQL("coalesce(cached.{}, 0)").format(names.column(table.table, c)) for c in columns
+                ),
+                truths=sql.SQL(", ").join(sql.SQL("coalesce(truth.{}, 0)").format(sql.Identifier(c)) for c in columns),
+                table=names.table(table.table),
+            )
+        ).fetchall()
+        as_of = connection.execute(_truth(deployment, table, until)).fetchall() if until else []
+        disagreements = {
+            agreement.name: [
+                (str(key), int(one), int(other))
+                for key, one, other in connection.execute(sql.SQL(names.fill(agreement.disagreements))).fetchall()
+            ]
+            for agreement in table.agreements
+        }
+    assert newest is not None
+    assert oldest is not None
+    truths: dict[str, dict[str, int]] = {}
+    drifts = []
+    for row in rows:
+        cached, truth = row[1 : 1 + len(columns)], row[1 + len(columns) :]
+        truths[row[0]] = dict(zip(columns, truth, strict=True))
+        drifts += [
+            Drift(row[0], column, have, want)
+            for column, have, want in zip(columns, cached, truth, strict=True)
+            if have != want
+        ]
+    drifts.sort(key=lambda drift: (drift.entity, drift.counter))
+    until_end = {str(row[0]): dict(zip(columns, row[1:], strict=True)) for row in as_of}
+    return Reconciliation(len(rows), truths, drifts, int(newest[0]), _utc(oldest[0]), until_end, disagreements)
+
+
+def _truth(deployment: Deployment, table: CounterTable, until: datetime | None) -> sql.Composed:
+    # A time without zone is UTC; the comparison is written so that the session's zone does not matter.
+    moment = "infinity" if until is None else until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    zone = "" if until is None or table.events.table.column(table.events.time).type == "timestamp" else "+00"
+    columns = [sql.Identifier(counter.column) for counter in table.counters]
+    return sql.SQL("select key, {} from ({}) as truth").format(
+        sql.SQL(", ").join(columns),
+        sql.SQL(deployment.names.fill(table.truth, until=f"'{moment}{zone}'")),
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def refusal(
+    found: Reconciliation, deployment: Deployment, table: CounterTable, oldest_published: date | None
+) -> str | None:
+    """Why this drift must not be applied; None when it may.
+
+    `oldest_published` is the oldest published day that had rows: when the source begins later, the app has
+    pruned it and its counts are too low to be the truth.
+    """
+    if oldest_published is not None and (found.oldest_event is None or found.oldest_event.date() > oldest_published):
+        begins = "is empty" if found.oldest_event is None else f"begins at {found.oldest_event:%Y-%m-%d}"
+        return (
+            f"the source {begins} but numbers are published from {oldest_published} on: it has been pruned, and "
+            f"counting {table.table.name} in it would lower the counters"
+        )
+    limit = deployment.settings.drift_limit * found.truth_total
+    if found.drift_total > limit:
+        name = deployment.platform.name
+        return (
+            f"the total drift of {found.drift_total} is more than {deployment.settings.drift_limit:.0%} of the truth "
+            f"({found.truth_total}); look at `community reconcile {name}`, and if it is right raise "
+            f"COMMUNITY_{name.upper()}__DRIFT_LIMIT"
+        )
+    return None

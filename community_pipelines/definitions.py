@@ -1,0 +1,87 @@
+"""The only assembly: everything that Dagster loads, from one set of settings.
+
+Tests and the command line build the same graph with other settings. Importing needs no environment, no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from community_pipelines import automation
+from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
+from community_pipelines.flow.window import Window, open_window
+from community_pipelines.plan import PlatformStep
+from community_pipelines.platforms.bazaar import assets as bazaar
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.deployment import deployment
+from community_pipelines.platforms.spec import Platform
+from community_pipelines.settings import ConfigurationError, Settings, load
+
+SECONDS_TAG = "community/seconds"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One platform with its steps, in the order the data flows."""
+
+    platform: Platform
+    steps: tuple[PlatformStep, ...]
+
+
+FLOWS = (Flow(BAZAAR, bazaar.STEPS),)
+
+
+def flow(platform: str) -> Flow:
+    """The flow of the platform of that name; ConfigurationError for an unknown one."""
+    for one in FLOWS:
+        if one.platform.name == platform:
+            return one
+    names = ", ".join(one.platform.name for one in FLOWS)
+    raise ConfigurationError(f"unknown platform {platform!r}: expected one of {names}")
+
+
+def platform_assets(
+    settings: Settings,
+    one: Flow,
+    partitions_def: dg.DailyPartitionsDefinition,
+    state_checks: Sequence[StateCheck],
+) -> dg.AssetsDefinition:
+    """The daily chain of one platform over its databases and the lake."""
+
+    @contextmanager
+    def window(context: dg.AssetExecutionContext) -> Iterator[Window]:
+        days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+        with open_window(settings, deployment(settings, one.platform), days, context.run.run_id) as opened:
+            yield opened
+        seconds = {stage: round(spent, 2) for stage, spent in opened.seconds.items()}
+        context.instance.add_run_tags(context.run.run_id, {SECONDS_TAG: json.dumps(seconds)})
+
+    name = one.platform.name
+    return daily_assets(f"{name}_daily", one.steps, partitions_def, name, window, state_checks)
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors."""
+    days = automation.day_partitions(settings.start_date)
+    bazaar_daily = platform_assets(settings, flow("bazaar"), days, [automation.bazaar_yesterday(settings)])
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=[*bazaar.SOURCES, bazaar_daily],
+            resources={RUN_PROCESS: RunProcess()},
+            executor=dg.in_process_executor,
+        ),
+        automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
+        automation.alerts(settings),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `workspace.yaml` loads: the settings of the process that loads it."""
+    return build_definitions(load())

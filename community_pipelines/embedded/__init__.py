@@ -1,0 +1,1 @@
+"""Local stand-ins: a PostgreSQL server and the sample communities."""

@@ -1,0 +1,191 @@
+"""The step that computes a SQL model's days, judges them and publishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+
+from community_pipelines.duck import literal
+from community_pipelines.flow.describe import markdown_table, model_spec
+from community_pipelines.flow.window import Window
+from community_pipelines.flow_types import DayResult, Finding
+from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
+from community_pipelines.models.project import Contract, Model, load_model
+from community_pipelines.models.publish import Published, publish
+from community_pipelines.platforms.spec import Platform
+from community_pipelines.quality.judge import Bound, judge, none_of
+from community_pipelines.quality.profile import model_profile, volume_ratios
+
+SHOWN_ROWS = 5
+
+
+@dataclass(frozen=True)
+class SqlModel:
+    """`<platform>/<group>/<model>`: a model's day files and its published table, judged by contract and `bounds`."""
+
+    platform: Platform
+    group: Literal["metrics", "counters"]
+    name: str
+    bounds: Sequence[Bound]
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key."""
+        return dg.AssetKey([self.platform.name, self.group, self.name])
+
+    @property
+    def asset(self) -> str:
+        """The asset's name within its platform."""
+        return f"{self.group}/{self.name}"
+
+    @property
+    def model(self) -> Model:
+        """The model with its contract; ModelError when it does not load."""
+        return load_model(self.platform.name, self.name)
+
+    def spec(self) -> dg.AssetSpec:
+        """The asset as people see it."""
+        return model_spec(self.platform, self.group, self.model, self.key)
+
+    def run(self, window: Window) -> Iterator[DayResult]:
+        """Computes, judges and publishes the days that no earlier step kept back."""
+        for day, upstream in self._kept_back(window).items():
+            window.withheld.setdefault(day, upstream)
+            yield DayResult(day, False, upstream)
+        days = window.good_days()
+        if not days:
+            return
+        inputs = window.inputs(self.asset)
+        try:
+            with window.timed("models"):
+                run = window.engine.run(self.model, days, inputs, window.staging, window.run_id)
+                staged = {one.ledger.day: one for one in run}
+        except ContractBroken as broken:
+            finding = Finding("the contract's columns and types", "", "error", False, str(broken), "as in the contract")
+            for day in days:
+                judged, why = window.settle(self.asset, day, [finding], "", releasable=False)
+                yield DayResult(day, False, why, judged)
+            return
+        yield from self._judged(window, days, staged)
+
+    def _kept_back(self, window: Window) -> dict[date, str]:
+        """Days that cannot be computed: kept back upstream in this run, or with nothing to compute from."""
+        found = {day: window.withheld[day] for day in window.days if day in window.withheld}
+        for day in window.good_days():
+            for source in self.model.reads("source", self.platform.name):
+                if source in {stream.name for stream in self.platform.streams}:
+                    self._require(window, "raw", source, day, found)
+            for ref in self.model.reads("ref"):
+                self._require(window, "models", ref, day, found)
+        return found
+
+    def _require(
+        self, window: Window, kind: Literal["raw", "models"], name: str, day: date, found: dict[date, str]
+    ) -> None:
+        if not window.lake.path(kind, self.platform.name, name, day).exists():
+            found.setdefault(day, f"{name} has no accepted file for {day}; run it first")
+
+    def _judged(
+        self, window: Window, days: Sequence[date], staged: Mapping[date, StagedModelDay]
+    ) -> Iterator[DayResult]:
+        contract = self.model.contract
+        with window.timed("quality"):
+            files = {day: staged[day].path for day in days}
+            rows = {day: staged[day].ledger.accepted for day in days}
+            ratios = volume_ratios(window.lake, "models", window.platform, self.name, rows)
+            profile = model_profile(window.engine, contract, files).assign(
+                rows=list(rows.values()), volume_ratio=[ratios[day] for day in days]
+            )
+            bounds = [*contract_bounds(contract), *self.bounds, *volume_bounds()]
+            findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
+        good, outcomes = [], {}
+        for day in days:
+            broken = [f for f in findings[day] if not f.success and f.column.startswith(CONTRACT_COLUMNS)]
+            judged, why = window.settle(
+                self.asset, day, findings[day], staged[day].ledger.content_hash, releasable=not broken
+            )
+            extra = offending_rows(window.engine, contract, files[day], broken) if broken else {}
+            outcomes[day] = (judged, why, extra)
+            if why is None:
+                good.append(day)
+                self._make_visible(window, staged[day])
+        with window.timed("publish"):
+            published = publish(
+                window.deployment, self.model, window.lake, good, window.run_id, window.settings.publish_rows
+            )
+        window.accepted(self.asset, good)
+        by_day = {one.day: one for one in published}
+        for day in days:
+            judged, why, extra = outcomes[day]
+            yield DayResult(day, why is None, why, judged, {**_metadata(staged[day], by_day.get(day)), **extra})
+
+    def _make_visible(self, window: Window, staged: StagedModelDay) -> None:
+        ledger = staged.ledger
+        place = (window.platform, self.name, ledger.day)
+        previous = window.lake.ledger("models", *place)
+        if previous and (previous.content_hash, previous.inputs) == (ledger.content_hash, ledger.inputs):
+            return
+        window.lake.swap(staged.path, window.lake.path("models", *place))
+
+
+CONTRACT_COLUMNS = ("nulls_", "unaccepted_", "repeats_on_grain")
+
+
+def contract_bounds(contract: Contract) -> list[Bound]:
+    """The contract's promises as expectations over a day's profile."""
+    bounds = [none_of("repeats_on_grain", "error", f"rows that repeat {', '.join(contract.grain)}")]
+    for column in contract.columns:
+        if column.not_null:
+            bounds.append(none_of(f"nulls_{column.name}", "error", f"rows without {column.name}"))
+        if column.values:
+            bounds.append(none_of(f"unaccepted_{column.name}", "error", f"rows with another {column.name}"))
+    return bounds
+
+
+def volume_bounds() -> list[Bound]:
+    """What a day's size should be."""
+    return [
+        Bound("rows", "warning", "rows", low=1),
+        Bound("volume_ratio", "warning", "rows against the median of 28 days", 0.4, 2.5, unknown_passes=True),
+    ]
+
+
+def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Sequence[Finding]) -> dict[str, Any]:
+    """A few of the rows that break the contract, as a table for people."""
+    conditions = []
+    for finding in broken:
+        if finding.column == "repeats_on_grain":
+            conditions.append("repeats > 1")
+        elif finding.column.startswith("nulls_"):
+            conditions.append(f'"{finding.column.removeprefix("nulls_")}" is null')
+        else:
+            name = finding.column.removeprefix("unaccepted_")
+            values = next(column.values for column in contract.columns if column.name == name)
+            conditions.append(f'"{name}" not in ({", ".join(literal(value) for value in values)})')
+    names = contract.column_names()
+    listed = ", ".join(f'"{name}"' for name in names)
+    grain = ", ".join(f'"{name}"' for name in contract.grain)
+    rows = engine.connection.execute(
+        f"""
+        with counted as (
+            select *, count(*) over (partition by {grain}) as repeats
+            from read_parquet({literal(str(path))}, hive_partitioning = false)
+        )
+        select {listed} from counted where {" or ".join(conditions)} order by {grain} limit {SHOWN_ROWS}
+        """
+    )
+    return {"offending rows": dg.MetadataValue.md(markdown_table(names, rows.fetchall()))}
+
+
+def _metadata(staged: StagedModelDay, published: Published | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"rows": staged.ledger.accepted, "content_hash": staged.ledger.content_hash}
+    if published is not None:
+        metadata["published"] = published.rows
+        metadata["left out"] = published.left_out
+        metadata["changed"] = published.written
+    return metadata

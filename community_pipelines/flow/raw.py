@@ -1,0 +1,174 @@
+"""The step that copies a stream's days into the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from community_pipelines.flow.describe import raw_spec
+from community_pipelines.flow.window import Window
+from community_pipelines.flow_types import DayResult
+from community_pipelines.lake.extract import SourceReader
+from community_pipelines.lake.files import Lake
+from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.writer import StagedDay
+from community_pipelines.platforms.spec import Platform, Stream
+from community_pipelines.quality.judge import Bound, judge, none_of
+from community_pipelines.quality.profile import stream_profile, volume_ratios
+from community_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Days that are copied, judged and made visible together: what a failure in a long backfill can cost.
+CHUNK = 31
+
+
+@dataclass(frozen=True)
+class Raw:
+    """`<platform>/raw/<stream>`: one UTC day of a source table in one file, judged by `bounds`."""
+
+    platform: Platform
+    stream: Stream
+    bounds: Sequence[Bound]
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key."""
+        return dg.AssetKey([self.platform.name, "raw", self.stream.name])
+
+    @property
+    def asset(self) -> str:
+        """The asset's name within its platform."""
+        return f"raw/{self.stream.name}"
+
+    def spec(self) -> dg.AssetSpec:
+        """The asset as people see it."""
+        return raw_spec(self.platform, self.stream, self.key)
+
+    def run(self, window: Window) -> Iterator[DayResult]:
+        """Copies, judges and makes visible the window's days."""
+        with SourceReader(window.deployment) as source:
+            oldest = source.oldest(self.stream)
+            for start in range(0, len(window.days), CHUNK):
+                yield from self._chunk(window, source, window.days[start : start + CHUNK], oldest)
+
+    def _chunk(
+        self, window: Window, source: SourceReader, days: Sequence[date], oldest: datetime | None
+    ) -> Iterator[DayResult]:
+        with window.timed("extract"):
+            staged = {
+                day: source.day(self.stream, day, window.staging, window.run_id, window.settings.grace) for day in days
+            }
+        with window.timed("quality"):
+            previous = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in days}
+            profile = self._profile(window, staged, previous, oldest)
+            bounds = [*common_bounds(window.settings), *self.bounds]
+            findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
+        accepted = []
+        for day in days:
+            ledger = staged[day].ledger
+            judged, why = window.settle(
+                self.asset, day, findings[day], ledger.content_hash, _fingerprint(ledger.fingerprint)
+            )
+            kept = window.lake.path("withheld", window.platform, self.stream.name, day)
+            if why is None:
+                kept.unlink(missing_ok=True)
+                self._make_visible(window.lake, staged[day])
+                accepted.append(day)
+            else:
+                window.lake.swap(staged[day].quarantine or staged[day].data, kept)
+            yield DayResult(day, why is None, why, judged, _metadata(ledger))
+        window.accepted(self.asset, accepted)
+
+    def _profile(
+        self,
+        window: Window,
+        staged: Mapping[date, StagedDay],
+        previous: Mapping[date, Ledger | None],
+        oldest: datetime | None,
+    ) -> pd.DataFrame:
+        frame = stream_profile(window.engine, self.stream, {day: one.data for day, one in staged.items()})
+        ledgers = [one.ledger for one in staged.values()]
+        ratios = volume_ratios(
+            window.lake, "raw", window.platform, self.stream.name, {one.day: one.accepted for one in ledgers}
+        )
+        return frame.assign(
+            rows=[one.accepted for one in ledgers],
+            residue=[one.residue for one in ledgers],
+            duplicates=[one.duplicates for one in ledgers],
+            quarantined=[one.rows_quarantined for one in ledgers],
+            quarantined_share=[one.rows_quarantined / one.read if one.read else 0.0 for one in ledgers],
+            lost_share=[_lost(one, previous[one.day]) for one in ledgers],
+            pruned=[_pruned(one, previous[one.day], oldest) for one in ledgers],
+            volume_ratio=[ratios[one.day] for one in ledgers],
+        )
+
+    def _make_visible(self, lake: Lake, staged: StagedDay) -> None:
+        ledger = staged.ledger
+        place = (ledger.platform, ledger.name, ledger.day)
+        present = lake.ledger("raw", *place)
+        quarantine = lake.path("quarantine", *place)
+        if present is not None and present.read_at > ledger.read_at:
+            return
+        if present is not None and _same(present, ledger) and quarantine.exists() == (staged.quarantine is not None):
+            return
+        if staged.quarantine is not None:
+            lake.swap(staged.quarantine, quarantine, unless_newer=ledger)
+        elif quarantine.exists():
+            quarantine.unlink()
+        lake.swap(staged.data, lake.path("raw", *place), unless_newer=ledger)
+
+
+def common_bounds(settings: Settings) -> list[Bound]:
+    """What every raw day must be like."""
+    return [
+        none_of("residue", "error", "rows read but neither accepted, duplicate nor quarantined"),
+        Bound("quarantined_share", "error", "share of rows in quarantine", 0, settings.quarantine_limit),
+        Bound("lost_share", "error", "shrunk: share of rows lost since the last extract", None, settings.shrink_limit),
+        none_of("pruned", "error", "shrunk: the day lies before the source's oldest row, and had rows"),
+        none_of("quarantined", "warning", "rows in quarantine"),
+        none_of("duplicates", "warning", "rows whose id repeats"),
+        Bound("rows", "warning", "accepted rows", low=1),
+        Bound("volume_ratio", "warning", "rows against the median of 28 days", 0.4, 2.5, unknown_passes=True),
+    ]
+
+
+def _same(previous: Ledger, ledger: Ledger) -> bool:
+    facts = ("content_hash", "schema_hash", "read", "duplicates", "quarantined")
+    same = all(getattr(previous, name) == getattr(ledger, name) for name in facts)
+    return same and tuple(previous.fingerprint) == tuple(ledger.fingerprint)
+
+
+def _lost(ledger: Ledger, previous: Ledger | None) -> float:
+    if previous is None or previous.read == 0:
+        return 0.0
+    return max(0.0, (previous.read - ledger.read) / previous.read)
+
+
+def _pruned(ledger: Ledger, previous: Ledger | None, oldest: datetime | None) -> int:
+    had_rows = previous is not None and previous.read > 0
+    return int(had_rows and (oldest is None or ledger.day < oldest.date()))
+
+
+def _fingerprint(fingerprint: tuple[int, int]) -> str:
+    return f"{fingerprint[0]}:{fingerprint[1]}"
+
+
+def _metadata(ledger: Ledger) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "rows": ledger.accepted,
+        "read": ledger.read,
+        "duplicates": ledger.duplicates,
+        "quarantined": ledger.rows_quarantined,
+        "content_hash": ledger.content_hash,
+    }
+    for rule, count in ledger.quarantined.items():
+        named = ledger.measures.get(rule, {})
+        values = ", ".join(f"{value} ({times})" for value, times in named.items())
+        metadata[f"quarantined: {rule}"] = f"{count}: {values}" if values else str(count)
+    return metadata

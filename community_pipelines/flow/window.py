@@ -1,0 +1,150 @@
+"""The window of days that one run works on: what its steps share, and how a day is kept back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from community_pipelines import databases
+from community_pipelines.flow_types import Finding
+from community_pipelines.lake.extract import OpenDayError, SourceReader
+from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.writer import day_bounds
+from community_pipelines.models.engine import Engine
+from community_pipelines.models.inputs import Inputs
+from community_pipelines.models.project import read_by_models
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.inspect import require_tables
+from community_pipelines.quality import withheld
+from community_pipelines.quality.withheld import Withheld, apply_release, reason
+from community_pipelines.settings import Settings
+
+
+@dataclass
+class Window:
+    """The days that one run works on, and what its steps share.
+
+    `withheld` grows as steps keep days back: later steps leave those days alone. `seconds` is what each stage took.
+    """
+
+    settings: Settings
+    deployment: Deployment
+    lake: Lake
+    days: Sequence[date]
+    run_id: str
+    staging: Path
+    engine: Engine
+    known: dict[tuple[str, date], Withheld]
+    withheld: dict[date, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def platform(self) -> str:
+        """The platform's name."""
+        return self.deployment.platform.name
+
+    def good_days(self) -> list[date]:
+        """The days that no step has kept back so far."""
+        return [day for day in self.days if day not in self.withheld]
+
+    def inputs(self, asset: str) -> Inputs:
+        """What that asset reads from the lake as it is now. That its days were kept back before does not matter:
+        they are made anew."""
+        start = self.settings.start_date
+        known = {key: entry for key, entry in self.known.items() if key[0] != asset or key[1] not in self.days}
+        doubtful = doubtful_days(self.deployment, self.lake, start, self.days[-1], known) | set(self.withheld)
+        return Inputs(self.deployment.platform, self.lake, start, doubtful)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds what the block takes to the stage's seconds."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    def settle(
+        self,
+        asset: str,
+        day: date,
+        findings: Sequence[Finding],
+        content_hash: str,
+        fingerprint: str = "",
+        releasable: bool = True,
+    ) -> tuple[list[Finding], str | None]:
+        """The findings after any release, and why the day is kept back (None when it is accepted); records both."""
+        judged = apply_release(findings, content_hash, self.known.get((asset, day))) if releasable else list(findings)
+        failures = [f for f in judged if f.severity == "error" and not f.success]
+        if not failures:
+            return judged, None
+        why = reason(failures)
+        self.withheld.setdefault(day, f"{asset}: {why}")
+        with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
+            withheld.withhold(
+                connection, self.platform, self.run_id, asset, day, failures, content_hash, fingerprint, releasable
+            )
+        return judged, why
+
+    def accepted(self, asset: str, days: Sequence[date]) -> None:
+        """Records that days which were kept back before are accepted now."""
+        if any((asset, day) in self.known for day in days):
+            with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
+                withheld.resolve(connection, self.platform, asset, days)
+            for day in days:
+                self.known.pop((asset, day), None)
+
+
+def doubtful_days(
+    deployment: Deployment,
+    lake: Lake,
+    start: date,
+    last: date,
+    known: Mapping[tuple[str, date], Withheld],
+) -> set[date]:
+    """Days from the first partition to `last` that have no accepted file of every stream, or have a file that
+    models read and that is older than a state that is kept back."""
+    span = days_between(start, last) if start <= last else []
+    missing: set[date] = set()
+    for stream in deployment.platform.streams:
+        present = set(lake.days("raw", deployment.platform.name, stream.name))
+        missing |= {day for day in span if day not in present}
+    read = read_by_models(deployment.platform.name) | {stream.name for stream in deployment.platform.streams}
+    return missing | {
+        day for (asset, day), entry in known.items() if not entry.released and asset.partition("/")[2] in read
+    }
+
+
+@contextmanager
+def open_window(settings: Settings, deployment: Deployment, days: Sequence[date], run_id: str) -> Iterator[Window]:
+    """Everything that the steps of one run share; closed and cleaned at its end.
+
+    Raises OpenDayError when the last day is not over by the source's clock and replay, ConfigurationError for days
+    before the first partition, SourceError when the source lacks a declared table or column.
+    """
+    lake = Lake(settings.lake_folder)
+    platform = deployment.platform
+    require_tables(deployment)
+    with ExitStack() as stack:
+        staging = stack.enter_context(lake.staging(platform.name, run_id))
+        with SourceReader(deployment) as source:
+            moment = source.moment()
+            closes = day_bounds(days[-1])[1] + settings.grace
+            if min(moment.now, moment.seen_until) < closes:
+                raise OpenDayError(
+                    f"{platform.name}: {days[-1]} is not closed before {closes:%Y-%m-%d %H:%M} UTC and the source's "
+                    f"clock says {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M}; end the window earlier"
+                )
+            for dimension in platform.dimensions:
+                source.dimension(dimension, staging, lake.dimension(platform.name, dimension.name))
+        with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
+            known = withheld.current(connection, platform.name)
+        engine = stack.enter_context(
+            Engine(platform, lake, settings.memory_limit, settings.start_date, staging / "spill")
+        )
+        yield Window(settings, deployment, lake, days, run_id, staging, engine, known)
+        lake.remove_superseded(settings.superseded_days)

@@ -1,0 +1,343 @@
+"""Reads days and dimensions of a platform's source through ADBC, each day in one short snapshot.
+
+What becomes of the rows is in `writer.py`; judging a day and making its file visible is done in `flow.py`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from community_pipelines.databases import APPLICATION_NAME, place
+from community_pipelines.duck import session
+from community_pipelines.lake.ledger import writing_to
+from community_pipelines.lake.writer import (
+    FINGERPRINT,
+    StagedDay,
+    code_version,
+    day_bounds,
+    schema_of,
+    writing_day,
+)
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import Column, Dimension, Stream
+
+# A replica that catches up replays all that it has received, long before it has received all that there is.
+REPLAYED_UNTIL = """
+    coalesce(
+        (
+            select last_msg_send_time
+            from pg_stat_wal_receiver
+            where pg_last_wal_replay_lsn() >= greatest(latest_end_lsn, pg_last_wal_receive_lsn())
+        ),
+        pg_last_xact_replay_timestamp()
+    )
+"""
+REPLICA_CONFLICT = "40001"
+ATTEMPTS = 4
+
+
+class ExtractError(Exception):
+    """A day could not be read from its source; the message names platform, table, day and what to do."""
+
+
+class OpenDayError(ExtractError):
+    """The day is not closed yet by the database's clock, or the replica has not replayed it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the server says about itself in a snapshot. Times are UTC; `seen_until` is how far it has replayed."""
+
+    now: datetime
+    seen_until: datetime
+    snapshot: str
+
+
+class SourceReader(AbstractContextManager["SourceReader"]):
+    """One ADBC connection to a platform's source; each day is read in a snapshot of its own."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+
+    def __enter__(self) -> SourceReader:
+        from adbc_driver_postgresql import dbapi
+
+        url = self.deployment.source_url
+        try:
+            named = make_conninfo(url, application_name=APPLICATION_NAME, connect_timeout=10)
+            self._connection = dbapi.connect(named, autocommit=True)
+        except dbapi.Error as error:
+            raise ExtractError(
+                f"cannot connect to the source of {self.deployment.platform.name}, {place(url)}: "
+                f"{_reason(error)}; is it running, and is {self.deployment.source_setting} right?"
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        if "_engine" in self.__dict__:
+            self._engine.close()
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """The session that applies the row rules of all days; asking the source for its clock does without."""
+        return session(threads=1)
+
+    def _value(self, query: str) -> tuple[Any, ...]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            row: tuple[Any, ...] = cursor.fetchone()
+            return row
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Moment]:
+        # The driver has to know of the transaction: outside one, its statements do not survive a pooler.
+        self._connection.adbc_connection.set_autocommit(False)
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("set transaction isolation level repeatable read, read only")
+            now, seen, snapshot = self._value(
+                f"""
+                select clock_timestamp(),
+                    case when pg_is_in_recovery() then coalesce({REPLAYED_UNTIL}, 'epoch') else clock_timestamp() end,
+                    pg_current_snapshot()::text
+                """
+            )
+            yield Moment(now, seen, snapshot)
+        finally:
+            self._connection.rollback()
+            self._connection.adbc_connection.set_autocommit(True)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """What the driver says of a failure, as a message for people."""
+        from adbc_driver_postgresql import dbapi
+
+        try:
+            yield
+        except dbapi.Error as error:
+            raise ExtractError(
+                f"{self.deployment.platform.name}: reading {what} failed: {_reason(error)}; "
+                "nothing was changed; `community doctor` says what is wrong with the source"
+            ) from None
+
+    def moment(self) -> Moment:
+        """The server's clock, and how far it has replayed."""
+        with self._told("the source's clock"), self._snapshot() as moment:
+            return moment
+
+    def oldest(self, stream: Stream) -> datetime | None:
+        """The time of the oldest row; None for an empty table."""
+        with self._told(f"the oldest row of {stream.name}"), self._snapshot():
+            oldest: datetime | None = self._value(oldest_query(self.deployment, stream).as_string())[0]
+            return oldest
+
+    def _id_is_unique(self, stream: Stream) -> bool:
+        """Whether PostgreSQL itself guarantees that no id repeats."""
+        names = self.deployment.names
+        query = sql.SQL(
+            """
+            select count(*) > 0 from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+            where indrelid = {}::regclass and indisunique and indisvalid and indpred is null
+                and indnkeyatts = 1 and attname = {}
+            """
+        ).format(
+            sql.Literal(names.table(stream.table).as_string()),
+            sql.Literal(names.column_name(stream.table, stream.id)),
+        )
+        return bool(self._value(query.as_string())[0])
+
+    def day(self, stream: Stream, day: date, folder: Path, run_id: str, closed_after: timedelta) -> StagedDay:
+        """Copies one day into `folder`, in one repeatable-read snapshot.
+
+        Returns the staged files with their ledger. Raises OpenDayError for a day that is not over by the
+        database's clock and replay, ExtractError when the source fails, LakeError when the disk does.
+        """
+        from adbc_driver_postgresql import dbapi
+
+        with self._told(f"{stream.name} for {day}"):
+            for attempt in range(1, ATTEMPTS):
+                try:
+                    return self._day(stream, day, folder, run_id, closed_after)
+                except dbapi.Error as error:
+                    if getattr(error, "sqlstate", None) != REPLICA_CONFLICT:
+                        raise
+                    time.sleep(attempt)
+            return self._day(stream, day, folder, run_id, closed_after)
+
+    def _day(self, stream: Stream, day: date, folder: Path, run_id: str, closed_after: timedelta) -> StagedDay:
+        platform = self.deployment.platform
+        with self._snapshot() as moment, self._connection.cursor() as cursor:
+            closes = day_bounds(day)[1] + closed_after
+            if min(moment.now, moment.seen_until) < closes:
+                behind = "has replayed only until" if moment.seen_until < moment.now else "says that it is"
+                raise OpenDayError(
+                    f"{platform.name}: {stream.name} for {day} is not closed before {closes:%Y-%m-%d %H:%M} UTC, "
+                    f"and the source {behind} {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M} UTC; "
+                    "run it again later"
+                )
+            unique = self._id_is_unique(stream)
+            cursor.execute(_day_query(self.deployment, stream, day, unique).as_string())
+            with writing_day(folder, stream, day, self._engine) as staged:
+                for batch in prefetched(cursor.fetch_record_batch()):
+                    staged.add(batch)
+                accepted = staged.accepted
+                read, fingerprint = accepted + staged.rows_quarantined, staged.fingerprint
+                if not unique:
+                    query = _fingerprint_query(self.deployment, stream, day)
+                    read, fingerprint = self._value(query.as_string())
+                return staged.finish(
+                    kind="raw",
+                    platform=platform.name,
+                    name=stream.name,
+                    day=day,
+                    accepted=accepted,
+                    read=read,
+                    duplicates=read - accepted - staged.rows_quarantined,
+                    snapshot=moment.snapshot,
+                    fingerprint=(read, fingerprint),
+                    read_at=moment.now,
+                    run_id=run_id,
+                    code_version=code_version(),
+                )
+
+    def dimension(self, dimension: Dimension, folder: Path, final: Path) -> None:
+        """Replaces the lake's copy of a small table by its present state, which is written into `folder` first."""
+        names = self.deployment.names
+        columns = [dimension.table.column(name) for name in dimension.columns]
+        query = sql.SQL("select {} from {}").format(
+            sql.SQL(", ").join(_selected(self.deployment, dimension.table, column) for column in columns),
+            names.table(dimension.table),
+        )
+        staged = folder / f"{dimension.name}.parquet"
+        reading = self._told(dimension.name)
+        with reading, self._snapshot(), self._connection.cursor() as cursor, writing_to(folder, dimension.name):
+            cursor.execute(query.as_string())
+            schema = schema_of(tuple(columns))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
+                for batch in cursor.fetch_record_batch():
+                    writer.write_batch(batch.cast(schema))
+            staged.replace(final)
+
+
+def oldest_query(deployment: Deployment, stream: Stream) -> sql.Composed:
+    """SQL for the time of the oldest row; times that belong to no day (infinite, before Christ) are left out."""
+    return sql.SQL("select min({})::timestamptz from {} where {} between '0001-01-02' and '9999-12-30'").format(
+        _time(deployment, stream),
+        deployment.names.table(stream.table),
+        deployment.names.column(stream.table, stream.time),
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text.split("Query was:")[0].strip().rstrip(".;")
+
+
+def _time(deployment: Deployment, stream: Stream) -> sql.Composable:
+    column = stream.table.column(stream.time)
+    return _as_timestamptz(deployment.names.column(stream.table, stream.time), column)
+
+
+def _as_timestamptz(name: sql.Identifier, column: Column) -> sql.Composable:
+    return sql.SQL("({} at time zone 'UTC')").format(name) if column.type == "timestamp" else name
+
+
+def _selected(deployment: Deployment, table: Any, column: Column) -> sql.Composed:
+    name = deployment.names.column(table, column.name)
+    alias = sql.Identifier(column.name)
+    if column.type == "text":
+        return sql.SQL("{}::text as {}").format(name, alias)
+    return sql.SQL("{} as {}").format(_as_timestamptz(name, column), alias)
+
+
+def _in_day(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
+    start, end = day_bounds(day)
+    column = stream.table.column(stream.time)
+    name = deployment.names.column(stream.table, stream.time)
+    shown = "%Y-%m-%d %H:%M:%S" + ("+00" if column.type == "timestamptz" else "")
+    return sql.SQL("{name} >= {start}::{type} and {name} < {end}::{type}").format(
+        name=name,
+        start=sql.Literal(start.strftime(shown)),
+        end=sql.Literal(end.strftime(shown)),
+        type=sql.SQL(column.type),
+    )
+
+
+def _day_query(deployment: Deployment, stream: Stream, day: date, unique: bool) -> sql.Composed:
+    # Where nothing makes the id unique, PostgreSQL sorts the repeats out, so that our memory stays flat.
+    id_name = deployment.names.column(stream.table, stream.id)
+    time_name = deployment.names.column(stream.table, stream.time)
+    distinct = sql.SQL("" if unique else "distinct on ({}) ").format(id_name)
+    order = sql.SQL("" if unique else " order by {}, {}").format(id_name, time_name)
+    return sql.SQL("select {}{}, hashtextextended({}::text, 0) as {} from {} where {}{}").format(
+        distinct,
+        sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.table.columns),
+        id_name,
+        sql.Identifier(FINGERPRINT),
+        deployment.names.table(stream.table),
+        _in_day(deployment, stream, day),
+        order,
+    )
+
+
+def _fingerprint_query(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
+    return sql.SQL("select count(*), coalesce(bit_xor(hashtextextended({}::text, 0)), 0) from {} where {}").format(
+        deployment.names.column(stream.table, stream.id),
+        deployment.names.table(stream.table),
+        _in_day(deployment, stream, day),
+    )
+
+
+def prefetched(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Iterator[pa.RecordBatch]:
+    """The same batches, read by a thread, so that the network and the writing overlap; at most `depth` wait."""
+    waiting: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(item: pa.RecordBatch | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

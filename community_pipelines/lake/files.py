@@ -1,0 +1,204 @@
+"""Where a day's file is, and how it is replaced.
+
+Readers ask for a list of files; nobody globs. A file appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import duckdb
+
+from community_pipelines.duck import parquet, session
+from community_pipelines.lake.ledger import LakeError, Ledger, read_ledger
+
+Kind = Literal["raw", "quarantine", "models", "withheld"]
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """All days from first to last, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+class Lake:
+    """The lake's folder. Atomic per day, not per window."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, kind: Kind, platform: str, name: str, day: date) -> Path:
+        """The one fixed name of that day."""
+        return self.root / kind / platform / name / f"day={day.isoformat()}" / "data.parquet"
+
+    def dimension(self, platform: str, name: str) -> Path:
+        """The present state of a dimension."""
+        return self.root / "dimensions" / platform / name / "data.parquet"
+
+    def files(self, kind: Kind, platform: str, name: str, days: Iterable[date]) -> list[Path]:
+        """The files that exist for those days, in the days' order."""
+        paths = (self.path(kind, platform, name, day) for day in days)
+        return [path for path in paths if path.exists()]
+
+    def days(self, kind: Kind, platform: str, name: str) -> list[date]:
+        """The days that have a file, sorted."""
+        folder = self.root / kind / platform / name
+        found = (entry.name.removeprefix("day=") for entry in folder.iterdir()) if folder.exists() else ()
+        days = (date.fromisoformat(name) for name in found)
+        return sorted(day for day in days if self.path(kind, platform, name, day).exists())
+
+    def ledger(self, kind: Kind, platform: str, name: str, day: date) -> Ledger | None:
+        """The verified ledger of that day; None when the day has no file. Raises LakeError for a bad file."""
+        path = self.path(kind, platform, name, day)
+        try:
+            ledger = read_ledger(path)
+        except FileNotFoundError:
+            return None
+        if (ledger.platform, ledger.name, ledger.day) != (platform, name, day):
+            raise LakeError(
+                f"{path} is the file of {ledger.platform}/{ledger.name} for {ledger.day}; "
+                "move it where it belongs, or away"
+            )
+        return ledger
+
+    @contextmanager
+    def pinned(self, kind: Kind, platform: str, name: str, days: Iterable[date]) -> Iterator[list[Path]]:
+        """The files that exist for those days, under names of their own that no replacement touches.
+
+        DuckDB opens a path several times for one query: of a file that is replaced meanwhile it would read the old
+        footer and the new rows. Raises LakeError when the lake cannot be written.
+        """
+        with self.staging(platform, f"pinned-{uuid4().hex}") as folder:
+            yield [
+                _link(path, folder / f"{n}.parquet") for n, path in enumerate(self.files(kind, platform, name, days))
+            ]
+
+    @contextmanager
+    def staging(self, platform: str, run_id: str) -> Iterator[Path]:
+        """A private folder for a run's unjudged files; removed at the end, and after a kill by the next run.
+
+        Raises LakeError when the lake cannot be written.
+        """
+        base = self.root / "staging" / platform
+        folder = base / run_id
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                self._remove_abandoned(base)
+                folder.mkdir()
+                lock = (folder / "lock").open("w")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise LakeError(
+                f"cannot write to the lake at {self.root} ({error.strerror}); "
+                "check its permissions, or point COMMUNITY_LAKE elsewhere"
+            ) from error
+        with lock:
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _remove_abandoned(self, base: Path) -> None:
+        # A live run holds its lock; the kernel frees it when the process dies, however it dies.
+        for folder in base.iterdir():
+            # A folder without a lock is on its way out; so is one that is gone by now.
+            with suppress(BlockingIOError, FileNotFoundError), (folder / "lock").open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def swap(self, staged: Path, final: Path, *, unless_newer: Ledger | None = None) -> bool:
+        """Makes a staged file visible: fsync, hard-link the old one into superseded/, rename, fsync the folder.
+
+        With `unless_newer`, leaves a file that was read from the source later than that ledger, and returns
+        False: the older snapshot of two runs never wins. Raises LakeError when the disk is full or read-only.
+        """
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if unless_newer is not None and self._is_newer(final, unless_newer):
+                    return False
+                _fsync(staged)
+                self._keep_superseded(final)
+                staged.replace(final)
+                _fsync(final.parent)
+        except OSError as error:
+            raise LakeError(
+                f"cannot write {final} ({error.strerror}); free space or fix permissions, then run the day again"
+            ) from error
+        return True
+
+    def _is_newer(self, final: Path, ledger: Ledger) -> bool:
+        try:
+            return read_ledger(final).read_at > ledger.read_at
+        except (FileNotFoundError, LakeError):
+            return False
+
+    def _keep_superseded(self, final: Path) -> None:
+        if not final.exists():
+            return
+        kept = self.root / "superseded" / final.relative_to(self.root).parent
+        kept.mkdir(parents=True, exist_ok=True)
+        os.link(final, kept / f"{time.time_ns()}.parquet")
+
+    def remove_superseded(self, older_than_days: int) -> int:
+        """Deletes replaced files kept for longer than that; returns how many."""
+        limit = time.time_ns() - older_than_days * 86_400 * 10**9
+        removed = 0
+        for path in (self.root / "superseded").rglob("*.parquet"):
+            if int(path.stem) < limit:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+
+@contextmanager
+def reading(paths: Iterable[Path]) -> Iterator[None]:
+    """Turns an engine's error over those files into a LakeError that names the damaged one, where one is.
+
+    A footer may be whole while the rows are not.
+    """
+    try:
+        yield
+    except duckdb.Error as failed:
+        with session() as engine:
+            for path in paths:
+                try:
+                    engine.execute(f"select count(hash(rows)) from {parquet([path], [])} as rows").fetchall()
+                except duckdb.Error as error:
+                    reason = str(error).splitlines()[0]
+                    raise LakeError(
+                        f"{path} is damaged ({reason}); move it away and run the day again with `community backfill`"
+                    ) from failed
+        raise
+
+
+def _link(path: Path, name: Path) -> Path:
+    # Linking fails when the file is replaced between finding and linking it.
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            os.link(path, name)
+            return name
+    raise LakeError(f"{path} is replaced all the time or gone; run the day again")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,143 @@
+"""Late rows: days whose source holds a row that their file does not, found by comparing fingerprints.
+
+A deletion alone never makes a day stale: where only rows are missing in the source, the source's fingerprint is
+remembered in `community.deletions_seen`, so that the ids are compared once and not every night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+
+import pyarrow as pa
+from psycopg import sql
+
+from community_pipelines.databases import Connection, connect, retried, snapshot
+from community_pipelines.duck import first_row, literal, session
+from community_pipelines.lake.files import Lake
+from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.writer import day_bounds
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import Stream
+
+Fingerprint = tuple[int, int]
+
+
+def source_fingerprints(
+    connection: Connection, deployment: Deployment, stream: Stream, first: date, last: date
+) -> dict[date, Fingerprint]:
+    """Count and xor of id hashes of every UTC day from first to last that has rows, computed in PostgreSQL."""
+    time = deployment.names.column(stream.table, stream.time)
+    zoned = stream.table.column(stream.time).type == "timestamptz"
+    low, high = day_bounds(first)[0], day_bounds(last)[1]
+    rows = connection.execute(
+        sql.SQL(
+            """
+            select ({day})::date, count(*), coalesce(bit_xor(hashtextextended({id}::text, 0)), 0)
+            from {table} where {time} >= %s and {time} < %s group by 1
+            """
+        ).format(
+            day=sql.SQL("{} at time zone 'UTC'").format(time) if zoned else time,
+            id=deployment.names.column(stream.table, stream.id),
+            table=deployment.names.table(stream.table),
+            time=time,
+        ),
+        (low, high) if zoned else (low.replace(tzinfo=None), high.replace(tzinfo=None)),
+    ).fetchall()
+    return {day: (int(count), int(xor)) for day, count, xor in rows}
+
+
+def late_days(
+    deployment: Deployment,
+    stream: Stream,
+    lake: Lake,
+    days: Sequence[date],
+    kept_back: Mapping[date, Fingerprint] = MappingProxyType({}),
+) -> dict[date, Fingerprint]:
+    """The days among `days` (ascending) that have to be read again, with the source's fingerprint.
+
+    A day with a file has to when the source holds a row that the file lacks; a day in `kept_back`, which was
+    withheld with that fingerprint, when the source has changed since.
+    """
+    if not days:
+        return {}
+    platform = deployment.platform.name
+    with connect(deployment.source_url, deployment.source_setting) as source:
+
+        def compare() -> dict[date, Fingerprint]:
+            with snapshot(source):
+                return source_fingerprints(source, deployment, stream, days[0], days[-1])
+
+        now = retried(compare)
+    different: dict[date, tuple[Ledger, Fingerprint]] = {}
+    stale = {day: now.get(day, (0, 0)) for day, then in kept_back.items() if now.get(day, (0, 0)) != then}
+    for day in days:
+        ledger = None if day in kept_back else lake.ledger("raw", platform, stream.name, day)
+        if ledger is not None and now.get(day, (0, 0)) != tuple(ledger.fingerprint):
+            different[day] = (ledger, now.get(day, (0, 0)))
+    with connect(deployment.publish_url, deployment.publish_setting) as primary:
+        known = _deletions_seen(primary, platform, stream.name)
+        for day, (ledger, present) in different.items():
+            # What was seen before this file was read says nothing about it.
+            state, seen_at = known.get(day, (None, datetime.min.replace(tzinfo=UTC)))
+            if state == present and seen_at > ledger.read_at:
+                continue
+            if present[0] > ledger.fingerprint[0] or _has_unknown_ids(deployment, stream, lake, day):
+                stale[day] = present
+            else:
+                _remember_deletion(primary, platform, stream.name, day, present)
+    return stale
+
+
+def _has_unknown_ids(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
+    """Whether the source's day holds an id that neither the file nor its quarantine has."""
+    names = deployment.names
+    zoned = stream.table.column(stream.time).type == "timestamptz"
+    low, high = day_bounds(day)
+    query = sql.SQL("select {id}::text from {table} where {time} >= %s and {time} < %s").format(
+        id=names.column(stream.table, stream.id),
+        table=names.table(stream.table),
+        time=names.column(stream.table, stream.time),
+    )
+    bounds = (low, high) if zoned else (low.replace(tzinfo=None), high.replace(tzinfo=None))
+    name = (deployment.platform.name, stream.name, [day])
+    paths = lake.files("raw", *name) + lake.files("quarantine", *name)
+    listed = ", ".join(literal(str(path)) for path in paths)
+    with connect(deployment.source_url, deployment.source_setting) as source, session() as engine:
+        ids = [row[0] for row in source.execute(query, bounds).fetchall()]
+        engine.register("present", pa.table({"id": pa.array(ids, pa.string())}))
+        row = first_row(
+            engine,
+            f"""
+            select count(*) from present anti join (
+                select {stream.id}::varchar as id
+                from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
+            ) as known using (id)
+            """,
+        )
+    return bool(row[0])
+
+
+def _deletions_seen(connection: Connection, platform: str, stream: str) -> dict[date, tuple[Fingerprint, datetime]]:
+    rows = connection.execute(
+        """
+        select day, source_rows, source_ids_xor, seen_at
+        from community.deletions_seen
+        where platform = %s and stream = %s
+        """,
+        (platform, stream),
+    ).fetchall()
+    return {day: ((count, xor), seen_at) for day, count, xor, seen_at in rows}
+
+
+def _remember_deletion(connection: Connection, platform: str, stream: str, day: date, present: Fingerprint) -> None:
+    connection.execute(
+        """
+        insert into community.deletions_seen (platform, stream, day, source_rows, source_ids_xor)
+        values (%s, %s, %s, %s, %s)
+        on conflict (platform, stream, day) do update set
+            source_rows = excluded.source_rows, source_ids_xor = excluded.source_ids_xor, seen_at = now()
+        """,
+        (platform, stream, day, *present),
+    )

@@ -1,0 +1,203 @@
+"""Reads `dbt_like_models/<platform>/`: a model is one `.sql` file and one contract (`.yml`) beside it.
+
+No contract, no load: a model that cannot be loaded fails the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import jinja2
+import yaml
+
+MODELS_FOLDER = Path(__file__).resolve().parents[2] / "dbt_like_models"
+
+
+class ModelError(Exception):
+    """A model or its contract is wrong; the message names the file and what to do."""
+
+
+class Relation(Protocol):
+    """What `ref()` and `source()` give to a model's SQL; `str()` is the batch's days, `render()` all it may read."""
+
+    def __str__(self) -> str: ...
+
+    def render(self) -> str:
+        """The relation without the batch's filter."""
+        ...
+
+
+@dataclass(frozen=True)
+class ContractColumn:
+    """A column of a contract. `values` are the accepted values, empty for any."""
+
+    name: str
+    type: str
+    description: str
+    not_null: bool
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a model promises: its grain, its columns, where it is published.
+
+    `reads_days_back` is how many days before its own a row may come from: 0 for models whose rows stay inside
+    their day, "all" for those that read everything earlier. `publish` is the target table, `entity` the
+    column that names the app's entity.
+    """
+
+    description: str
+    grain: tuple[str, ...]
+    columns: tuple[ContractColumn, ...]
+    entity: str
+    publish: str
+    reads_days_back: int | Literal["all"]
+
+    def column_names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One `ref()` or `source()`; `unfiltered` where the model also reads outside its batch."""
+
+    kind: Literal["ref", "source"]
+    schema: str
+    name: str
+    unfiltered: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as it is written: SQL text, contract, and what it reads."""
+
+    platform: str
+    name: str
+    sql: str
+    path: Path
+    contract: Contract
+    dependencies: tuple[Dependency, ...]
+
+    def reads(self, kind: Literal["ref", "source"], schema: str | None = None) -> list[str]:
+        """The names of its references of that kind, each once, in the SQL's order."""
+        found = (d.name for d in self.dependencies if d.kind == kind and schema in (None, d.schema))
+        return list(dict.fromkeys(found))
+
+    def rendered(self, ref: Callable[[str], Relation], source: Callable[[str, str], Relation]) -> str:
+        """The SQL with every reference replaced. Raises ModelError for a template that does not render."""
+        return _render(self.path, self.sql, ref, source)
+
+
+class _Recorder:
+    """A relation that only notes how it is used."""
+
+    def __init__(self, seen: list[Dependency], kind: Literal["ref", "source"], schema: str, name: str) -> None:
+        self._note: Callable[[bool], None] = lambda wide: seen.append(Dependency(kind, schema, name, wide))
+        self._text = f'"{name}"'
+
+    def __str__(self) -> str:
+        self._note(False)
+        return self._text
+
+    def render(self) -> str:
+        self._note(True)
+        return self._text
+
+
+@cache
+def _template(text: str) -> jinja2.Template:
+    # A model is rendered for every day, and compiling it takes longer than a small day's query.
+    return jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
+
+
+def _render(path: Path, text: str, ref: Callable[[str], Relation], source: Callable[[str, str], Relation]) -> str:
+    try:
+        return _template(text).render(ref=ref, source=source, config=lambda **_: "")
+    except jinja2.TemplateError as error:
+        raise ModelError(f"{path} does not render: {error}; models may use ref(), source() and config()") from None
+
+
+@cache
+def load_model(platform: str, name: str, folder: Path = MODELS_FOLDER) -> Model:
+    """One model with its contract.
+
+    Raises ModelError when either file is missing or wrong, naming the file and the fault.
+    """
+    sql_path = folder / platform / f"{name}.sql"
+    contract_path = sql_path.with_suffix(".yml")
+    if not sql_path.exists():
+        raise ModelError(f"{sql_path} does not exist: a model is one .sql file named as its asset")
+    if not contract_path.exists():
+        raise ModelError(f"{contract_path} does not exist: no contract, no load; write one beside the SQL")
+    text = sql_path.read_text()
+    contract = _contract(contract_path, name)
+    seen: list[Dependency] = []
+    _render(
+        sql_path,
+        text,
+        lambda table: _Recorder(seen, "ref", platform, table),
+        lambda schema, table: _Recorder(seen, "source", schema, table),
+    )
+    model = Model(platform, name, text, sql_path, contract, tuple(dict.fromkeys(seen)))
+    from community_pipelines.models.lineage import output_columns
+
+    written = output_columns(model)
+    if sorted(written) != sorted(contract.column_names()):
+        missing = sorted(set(contract.column_names()) - set(written))
+        extra = sorted(set(written) - set(contract.column_names()))
+        raise ModelError(
+            f"{contract_path} and {sql_path.name} name different columns: the SQL lacks {missing or 'none'}, "
+            f"the contract lacks {extra or 'none'}; make them agree"
+        )
+    return model
+
+
+def read_by_models(platform: str) -> set[str]:
+    """The names of the platform's models that another model reads."""
+    names = sorted(path.stem for path in (MODELS_FOLDER / platform).glob("*.sql"))
+    return {ref for name in names for ref in load_model(platform, name).reads("ref")}
+
+
+def _contract(path: Path, name: str) -> Contract:
+    try:
+        data = yaml.safe_load(path.read_text())
+        (entry,) = [item for item in data["models"] if item["name"] == name]
+        meta = entry["config"]["meta"]
+        columns = tuple(_column(item) for item in entry["columns"])
+        contract = Contract(
+            description=" ".join(str(entry["description"]).split()),
+            grain=tuple(meta["grain"]),
+            columns=columns,
+            entity=meta["entity"],
+            publish=meta["publish"],
+            reads_days_back=meta.get("reads_days_back", 0),
+        )
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} is no contract of {name} ({type(error).__name__}: {error}); it needs a description, columns with "
+            "data_type and description, and config.meta with grain, entity and publish"
+        ) from None
+    absent = [column for column in (*contract.grain, contract.entity, "day") if column not in contract.column_names()]
+    if absent:
+        raise ModelError(f"{path}: grain, entity and day must be columns of the model; missing: {absent}")
+    return contract
+
+
+def _column(item: dict[str, Any]) -> ContractColumn:
+    values: tuple[str, ...] = ()
+    for test in item.get("data_tests", ()):
+        if isinstance(test, dict) and "accepted_values" in test:
+            values = tuple(test["accepted_values"].get("arguments", test["accepted_values"])["values"])
+    return ContractColumn(
+        name=item["name"],
+        type=str(item["data_type"]).lower(),
+        description=" ".join(str(item["description"]).split()),
+        not_null=any(constraint["type"] == "not_null" for constraint in item.get("constraints", ())),
+        values=values,
+    )

@@ -1,0 +1,200 @@
+"""What is to be done: every day of every asset is done, stale, withheld or missing, and the runs that follow.
+
+A raw day is stale when its source holds rows that its file does not; a model's day when what it was computed from,
+or what is published, is not what the lake holds now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Literal
+
+import dagster as dg
+
+from community_pipelines.databases import connect
+from community_pipelines.flow.counters import Counters
+from community_pipelines.flow.model import SqlModel
+from community_pipelines.flow.raw import Raw
+from community_pipelines.flow.window import doubtful_days
+from community_pipelines.lake.extract import SourceReader
+from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.late import Fingerprint, late_days
+from community_pipelines.models.inputs import Inputs
+from community_pipelines.models.publish import published_hashes
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.inspect import require_tables
+from community_pipelines.quality import withheld
+from community_pipelines.quality.withheld import Withheld
+from community_pipelines.settings import Settings
+
+DayState = Literal["done", "stale", "withheld", "missing"]
+STATES: tuple[DayState, ...] = ("done", "stale", "withheld", "missing")
+PlatformStep = Raw | SqlModel | Counters
+
+
+@dataclass(frozen=True)
+class State:
+    """One day of one asset; `why` is for people, `version` changes when there is something new to do."""
+
+    state: DayState
+    why: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run to make: these assets over the days from first to last, both included."""
+
+    assets: tuple[dg.AssetKey, ...]
+    first: date
+    last: date
+    version: str
+
+
+@dataclass
+class Plan:
+    """The states of all closed days, by asset (`raw/community_events`) and day."""
+
+    platform: str
+    closed: list[date]
+    states: dict[str, dict[date, State]] = field(default_factory=dict)
+    withheld: dict[tuple[str, date], Withheld] = field(default_factory=dict)
+
+    def days(self, asset: str, *wanted: DayState) -> list[date]:
+        """The asset's days in any of these states, ascending."""
+        return [day for day, state in sorted(self.states[asset].items()) if state.state in wanted]
+
+
+def closed_days(settings: Settings, deployment: Deployment) -> list[date]:
+    """The days from the first partition on that are over, by the source's clock and replay."""
+    with SourceReader(deployment) as source:
+        moment = source.moment()
+    last = (min(moment.now, moment.seen_until) - settings.grace).date() - timedelta(days=1)
+    return days_between(settings.start_date, last) if last >= settings.start_date else []
+
+
+def make_plan(
+    settings: Settings,
+    deployment: Deployment,
+    steps: Sequence[PlatformStep],
+    compare: Sequence[date] | None = None,
+) -> Plan:
+    """The present state of all closed days.
+
+    Fingerprints are compared with the source for the days in `compare`, or for all days when it is None. Raises
+    SourceError when the source is not as declared, DatabaseError, ExtractError or LakeError for what is away.
+    """
+    require_tables(deployment)
+    lake = Lake(settings.lake_folder)
+    platform = deployment.platform.name
+    plan = Plan(platform, closed_days(settings, deployment))
+    with connect(deployment.publish_url, deployment.publish_setting) as connection:
+        plan.withheld = withheld.current(connection, platform)
+        published = {
+            step.name: published_hashes(connection, platform, step.model.contract.publish)
+            for step in steps
+            if isinstance(step, SqlModel)
+        }
+    last = plan.closed[-1] if plan.closed else settings.start_date
+    doubtful = doubtful_days(deployment, lake, settings.start_date, last, plan.withheld)
+    inputs = Inputs(deployment.platform, lake, settings.start_date, doubtful)
+    for step in steps:
+        if isinstance(step, Raw):
+            present = set(lake.days("raw", platform, step.stream.name))
+            kept = {
+                day: _fingerprint(plan.withheld[step.asset, day])
+                for day in plan.closed
+                if (step.asset, day) in plan.withheld
+            }
+            wanted = set(plan.closed) if compare is None else set(compare)
+            compared = [day for day in plan.closed if day in wanted and (day in present or day in kept)]
+            late = late_days(
+                deployment, step.stream, lake, compared, {day: kept[day] for day in compared if day in kept}
+            )
+            plan.states[step.asset] = {
+                day: _raw_state(day, present, late, plan.withheld.get((step.asset, day))) for day in plan.closed
+            }
+        elif isinstance(step, SqlModel):
+            plan.states[step.asset] = {
+                day: _model_state(step, day, lake, inputs, published[step.name], plan) for day in plan.closed
+            }
+    return plan
+
+
+def _fingerprint(kept: Withheld) -> Fingerprint:
+    rows, _, xor = kept.fingerprint.partition(":")
+    return int(rows), int(xor)
+
+
+def _raw_state(day: date, present: set[date], late: Mapping[date, Fingerprint], kept: Withheld | None) -> State:
+    source = late.get(day)
+    version = f"{source[0]}:{source[1]}" if source else ""
+    if kept is not None and kept.released:
+        return State("stale", f"released: {kept.release_reason}", f"released:{kept.content_hash}")
+    if kept is not None and source is None:
+        return State("withheld", kept.why)
+    if source is not None:
+        since = "the source has changed since it was withheld"
+        return State("stale", "the source has rows that the file lacks" if kept is None else since, version)
+    return State("done") if day in present else State("missing", version="missing")
+
+
+def _model_state(
+    step: SqlModel, day: date, lake: Lake, inputs: Inputs, published: Mapping[date, str], plan: Plan
+) -> State:
+    for asset, states in plan.states.items():
+        if states[day].state == "withheld":
+            return State("withheld", f"{asset} is withheld: {states[day].why}")
+    kept = plan.withheld.get((step.asset, day))
+    wanted = inputs.hash(step.model, day)
+    if kept is not None and not kept.released:
+        return State("withheld", kept.why)
+    ledger = lake.ledger("models", plan.platform, step.name, day)
+    if ledger is None:
+        return State("missing", version="missing")
+    if kept is not None:
+        return State("stale", f"released: {kept.release_reason}", f"released:{kept.content_hash}")
+    if ledger.inputs != wanted:
+        return State("stale", "what it was computed from has changed", wanted)
+    if published.get(day) != ledger.content_hash:
+        return State("stale", "the lake's result is not published", ledger.content_hash)
+    return State("done")
+
+
+def requests(
+    plan: Plan, steps: Sequence[PlatformStep], wanted: Iterable[DayState] = ("stale", "missing")
+) -> list[Request]:
+    """The runs that the plan asks for, as ranges of days.
+
+    Days to extract go through the whole chain. When there are none, the models' days that depend on what has
+    changed are recomputed, without reading the source again.
+    """
+    states = tuple(wanted)
+    raw = [step for step in steps if isinstance(step, Raw)]
+    whole = sorted({day for step in raw for day in plan.days(step.asset, *states)})
+    if whole:
+        keys = tuple(step.key for step in steps)
+        return [_request(plan, raw, keys, days) for days in ranges(whole)]
+    models = [step for step in steps if isinstance(step, SqlModel)]
+    following = sorted({day for step in models for day in plan.days(step.asset, *states)})
+    keys = tuple(step.key for step in steps if not isinstance(step, Raw))
+    return [_request(plan, models, keys, days) for days in ranges(following)]
+
+
+def ranges(days: Sequence[date]) -> list[list[date]]:
+    """Ascending days cut where a day is missing in between."""
+    cut: list[list[date]] = []
+    for day in days:
+        if cut and day - cut[-1][-1] == timedelta(days=1):
+            cut[-1].append(day)
+        else:
+            cut.append([day])
+    return cut
+
+
+def _request(plan: Plan, steps: Sequence[Raw | SqlModel], keys: tuple[dg.AssetKey, ...], days: list[date]) -> Request:
+    versions = [f"{step.asset}{day}{plan.states[step.asset][day].version}" for step in steps for day in days]
+    return Request(keys, days[0], days[-1], hashlib.sha256("".join(versions).encode()).hexdigest()[:16])

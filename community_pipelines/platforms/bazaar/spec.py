@@ -1,0 +1,205 @@
+"""What the gallery declares. Names, columns and promises come from seed 001, and from 000 where 001 is silent."""
+
+from __future__ import annotations
+
+from community_pipelines.platforms.spec import (
+    Agreement,
+    Column,
+    Counter,
+    CounterTable,
+    Dimension,
+    Platform,
+    RowRule,
+    Stream,
+    Table,
+)
+
+EVENT_TYPES = ("view", "favorite", "unfavorite", "use", "mix", "prompt", "click")
+EVENT_SOURCES = ("in_app_panel", "community_site", "direct")
+_TYPES_SQL = ", ".join(f"'{name}'" for name in EVENT_TYPES)
+_SOURCES_SQL = ", ".join(f"'{name}'" for name in EVENT_SOURCES)
+
+USERS = Table(
+    "users",
+    "public.bazaar-vid_user",
+    "People with an account.",
+    (Column("id", "text", "User id, as the app's sign-in gives it."),),
+)
+TEMPLATES = Table(
+    "community_templates",
+    "public.community_templates",
+    "Public templates, one row each, with cached counters.",
+    (
+        Column("id", "uuid", "Template id."),
+        Column("status", "text", "active or disabled."),
+        Column("visibility", "text", "public or unlisted."),
+        Column("views_count", "bigint", "Cached number of views."),
+        Column("favorites_count", "bigint", "Cached number of users who favorite the template."),
+        Column("uses_count", "bigint", "Cached number of uses."),
+    ),
+)
+FAVORITES = Table(
+    "community_favorites",
+    "public.community_favorites",
+    "Which user favorites which template now.",
+    (
+        Column("user_id", "text", "The user."),
+        Column("template_id", "uuid", "The template."),
+    ),
+)
+EVENTS_TABLE = Table(
+    "community_events",
+    "public.community_events",
+    "Everything that happened to templates; the source of truth.",
+    (
+        Column("id", "uuid", "Event id."),
+        Column("template_id", "uuid", "The template that it happened to."),
+        Column("user_id", "text", "Signed-in user; null for an anonymous visitor. No foreign key."),
+        Column("event_type", "text", f"One of {', '.join(EVENT_TYPES)}."),
+        Column("source", "text", f"Where it came from: {', '.join(EVENT_SOURCES)}."),
+        Column("project_id", "uuid", "The user's project that the template was used in."),
+        Column("scene_count", "integer", "How many scenes were taken over."),
+        Column("referrer", "text", "HTTP referrer."),
+        Column("user_agent", "text", "HTTP user agent."),
+        Column("created_at", "timestamptz", "When it happened; decides its UTC day."),
+    ),
+)
+METRICS_TABLE = Table(
+    "community_metrics_daily",
+    "public.community_metrics_daily",
+    "Published daily counts of views, favorites and uses.",
+    (
+        Column("template_id", "uuid", "The template."),
+        Column("day", "date", "UTC day."),
+        Column("event_type", "text", "view, favorite or use."),
+        Column("count", "bigint", "Events of that type on that day."),
+    ),
+)
+
+COMMUNITY_EVENTS = Stream(
+    table=EVENTS_TABLE,
+    description="One UTC day of gallery events.",
+    id="id",
+    time="created_at",
+    entity="template_id",
+    quarantine=(
+        RowRule("missing_id", "id is null", "the event has no id"),
+        RowRule("missing_template", "template_id is null", "the event names no template"),
+        RowRule(
+            "unknown_event_type",
+            f"event_type is null or event_type not in ({_TYPES_SQL})",
+            f"the event type is not one of {', '.join(EVENT_TYPES)}",
+            names="event_type",
+        ),
+    ),
+    measures=(
+        ("unknown_sources", f"count(*) filter (where source not in ({_SOURCES_SQL}))"),
+        ("negative_scene_counts", "count(*) filter (where scene_count < 0)"),
+        (
+            "favorites_without_user",
+            "count(*) filter (where user_id is null and event_type in ('favorite', 'unfavorite'))",
+        ),
+        ("unknown_users", "count(*) filter (where events.user_id is not null and users.id is null)"),
+        ("anonymous_share", "coalesce(avg((user_id is null)::integer), 0)"),
+        ("distinct_users", "approx_count_distinct(user_id)"),
+        ("distinct_templates", "approx_count_distinct(template_id)"),
+    ),
+    joins="left join users on users.id = events.user_id",
+)
+
+COUNTERS = CounterTable(
+    table=TEMPLATES,
+    key="id",
+    counters=(
+        Counter("views_count", "views_total", "all view events"),
+        Counter(
+            "favorites_count",
+            "favorites_total",
+            "users whose last favorite or unfavorite event, by time then id, is a favorite",
+        ),
+        Counter("uses_count", "uses_total", "all use events"),
+    ),
+    truth="""
+        with counted as (
+            select {community_events.template_id} as key,
+                count(*) filter (where {community_events.event_type} = 'view') as views_count,
+                count(*) filter (where {community_events.event_type} = 'use') as uses_count
+            from {community_events}
+            where {community_events.event_type} in ('view', 'use')
+                and {community_events.created_at} < {until}
+            group by {community_events.template_id}
+        ),
+        last_words as (
+            select distinct on ({community_events.template_id}, {community_events.user_id})
+                {community_events.template_id} as key,
+                {community_events.event_type} as event_type
+            from {community_events}
+            where {community_events.event_type} in ('favorite', 'unfavorite')
+                and {community_events.user_id} is not null
+                and {community_events.created_at} < {until}
+            order by {community_events.template_id}, {community_events.user_id},
+                {community_events.created_at} desc, {community_events.id} desc
+        ),
+        favorites as (
+            select key, count(*) as favorites_count
+            from last_words
+            where event_type = 'favorite'
+            group by key
+        )
+        select key,
+            coalesce(views_count, 0) as views_count,
+            coalesce(favorites_count, 0) as favorites_count,
+            coalesce(uses_count, 0) as uses_count
+        from counted full join favorites using (key)
+    """,
+    history_model="template_counters_daily",
+    events=COMMUNITY_EVENTS,
+    agreements=(
+        Agreement(
+            "favorites_agree",
+            "users whose last event says favorite, against the rows of community_favorites (deleted users excepted)",
+            """
+            with last_words as (
+                select distinct on (events.{community_events.template_id}, events.{community_events.user_id})
+                    events.{community_events.template_id} as template_id,
+                    events.{community_events.event_type} as event_type
+                from {community_events} as events
+                join {users} as users on users.{users.id} = events.{community_events.user_id}
+                where events.{community_events.event_type} in ('favorite', 'unfavorite')
+                order by events.{community_events.template_id}, events.{community_events.user_id},
+                    events.{community_events.created_at} desc, events.{community_events.id} desc
+            ),
+            by_events as (
+                select template_id, count(*) as favorites
+                from last_words
+                where event_type = 'favorite'
+                group by template_id
+            ),
+            by_rows as (
+                select {community_favorites.template_id} as template_id, count(*) as favorites
+                from {community_favorites}
+                group by {community_favorites.template_id}
+            )
+            select template_id, coalesce(by_events.favorites, 0), coalesce(by_rows.favorites, 0)
+            from by_events full join by_rows using (template_id)
+            where coalesce(by_events.favorites, 0) <> coalesce(by_rows.favorites, 0)
+            order by template_id
+            """,
+        ),
+    ),
+)
+
+BAZAAR = Platform(
+    name="bazaar",
+    title="Gallery of video templates",
+    description="Templates, their favorites and events; views, favorites and uses by day.",
+    tables=(USERS, TEMPLATES, FAVORITES, EVENTS_TABLE, METRICS_TABLE),
+    streams=(COMMUNITY_EVENTS,),
+    dimensions=(
+        Dimension(TEMPLATES, ("id", "status", "visibility")),
+        Dimension(USERS, ("id",)),
+    ),
+    counter_tables=(COUNTERS,),
+    entity_table=TEMPLATES,
+    entity_key="id",
+)

@@ -1,0 +1,117 @@
+"""A platform where it really lives: its databases, and its tables and columns by their names there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from community_pipelines.platforms.spec import Platform, Table
+from community_pipelines.settings import ConfigurationError, PlatformSettings, Settings
+
+
+@dataclass(frozen=True)
+class Names:
+    """Logical names → quoted names of one database."""
+
+    platform: Platform
+    tables: Mapping[str, str]
+    columns: Mapping[str, Mapping[str, str]]
+
+    def parts(self, table: Table) -> tuple[str, str]:
+        """Schema and table as they are called in the database, unquoted."""
+        name = self.tables.get(table.name, table.default)
+        schema, dot, rest = name.partition(".")
+        return (schema, rest) if dot else ("public", name)
+
+    def table(self, table: Table) -> sql.Identifier:
+        """The quoted table."""
+        return sql.Identifier(*self.parts(table))
+
+    def column_name(self, table: Table, column: str) -> str:
+        """The column as it is called in the database, unquoted."""
+        return self.columns.get(table.name, {}).get(column, column)
+
+    def column(self, table: Table, column: str) -> sql.Identifier:
+        """The quoted column."""
+        return sql.Identifier(self.column_name(table, column))
+
+    def fill(self, template: str, **values: str) -> str:
+        """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name."""
+        return template.format(**{table.name: _Filler(self, table) for table in self.platform.tables}, **values)
+
+
+class _Filler:
+    """What `str.format` asks for `{table}` and `{table.column}`."""
+
+    def __init__(self, names: Names, table: Table) -> None:
+        self._names = names
+        self._table = table
+
+    def __str__(self) -> str:
+        return self._names.table(self._table).as_string()
+
+    def __getattr__(self, column: str) -> str:
+        self._table.column(column)
+        return self._names.column(self._table, column).as_string()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One platform with its settings. URLs are libpq's; they hold secrets and are never printed."""
+
+    platform: Platform
+    source_url: str = field(repr=False)
+    publish_url: str = field(repr=False)
+    names: Names
+    settings: PlatformSettings
+
+    @property
+    def source_setting(self) -> str:
+        """The setting that holds the source's URL, for messages."""
+        return f"COMMUNITY_{self.platform.name.upper()}__SOURCE_URL"
+
+    @property
+    def publish_setting(self) -> str:
+        """The setting that holds the publishing URL, for messages."""
+        return f"COMMUNITY_{self.platform.name.upper()}__PUBLISH_URL"
+
+    def table_setting(self, table: Table) -> str:
+        """The setting that maps a table, for messages."""
+        return f"[{self.platform.name}.tables] {table.name}"
+
+
+def deployment(settings: Settings, platform: Platform) -> Deployment:
+    """Where the platform lives by these settings; starts the embedded PostgreSQL when it lives there.
+
+    Raises ConfigurationError for a mapping of a table or column that the platform does not declare.
+    """
+    own = settings.platform(platform.name)
+    _check_mapping(platform, own)
+    names = Names(platform, own.tables, own.columns)
+    if own.source_url is None:
+        from community_pipelines.embedded import postgres
+
+        url = postgres.ensure_running(settings.home).url(platform.name)
+        return Deployment(platform, url, url, names, own)
+    source = own.source_url.get_secret_value()
+    publish = own.publish_url.get_secret_value() if own.publish_url else source
+    return Deployment(platform, source, publish, names, own)
+
+
+def _check_mapping(platform: Platform, own: PlatformSettings) -> None:
+    declared = {table.name: {column.name for column in table.columns} for table in platform.tables}
+    for table in (*own.tables, *own.columns):
+        if table not in declared:
+            raise ConfigurationError(
+                f"[{platform.name}.tables] maps {table!r}, which {platform.name} does not have: "
+                f"expected one of {', '.join(sorted(declared))}"
+            )
+    for table, columns in own.columns.items():
+        for column in columns:
+            if column not in declared[table]:
+                raise ConfigurationError(
+                    f"[{platform.name}.columns.{table}] maps {column!r}, which is not read: "
+                    f"expected one of {', '.join(sorted(declared[table]))}"
+                )

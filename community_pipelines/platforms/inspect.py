@@ -1,0 +1,92 @@
+"""Compares a source with what the platform declares: tables, columns, types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from community_pipelines.databases import Connection, connect
+from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import Table
+
+# Types of PostgreSQL that a declared type may have; `text` also takes enums.
+FITTING = {
+    "uuid": {"uuid"},
+    "text": {"text", "character varying", "character", "citext"},
+    "integer": {"integer", "smallint"},
+    "bigint": {"bigint", "integer", "smallint"},
+    "timestamptz": {"timestamp with time zone"},
+    "timestamp": {"timestamp without time zone"},
+    "date": {"date"},
+    "boolean": {"boolean"},
+}
+
+
+class SourceError(Exception):
+    """The source is not as declared; the message names every fault, the platform and the setting to change."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One difference between the source and what is declared, with what to do."""
+
+    table: str
+    column: str | None
+    what: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.advice}"
+
+
+def find_faults(connection: Connection, deployment: Deployment) -> list[Fault]:
+    """Missing tables and columns, and columns of another type, in that database."""
+    return [fault for table in deployment.platform.tables for fault in _table_faults(connection, deployment, table)]
+
+
+def require_tables(deployment: Deployment) -> None:
+    """Raises SourceError with every fault of the source; returns when there is none."""
+    with connect(deployment.source_url, deployment.source_setting) as connection:
+        faults = find_faults(connection, deployment)
+    if faults:
+        listed = "\n  ".join(str(fault) for fault in faults)
+        raise SourceError(
+            f"the source of {deployment.platform.name} is not as declared, nothing was changed:\n  {listed}"
+        )
+
+
+def _table_faults(connection: Connection, deployment: Deployment, table: Table) -> list[Fault]:
+    schema, name = deployment.names.parts(table)
+    found: dict[str, str] = dict(
+        connection.execute(
+            """
+            select attname, case when typtype = 'e' then 'text' else format_type(atttypid, null) end
+            from pg_attribute
+            join pg_class on pg_class.oid = attrelid
+            join pg_namespace on pg_namespace.oid = relnamespace
+            join pg_type on pg_type.oid = atttypid
+            where nspname = %s and relname = %s and attnum > 0 and not attisdropped
+            """,
+            (schema, name),
+        ).fetchall()
+    )
+    setting = deployment.table_setting(table)
+    platform = deployment.platform.name
+    if not found:
+        return [Fault(table.name, None, f'table "{schema}"."{name}" is missing', f"set {setting} to its real name")]
+    faults = []
+    for column in table.columns:
+        real = deployment.names.column_name(table, column.name)
+        where = f'column "{real}" of "{schema}"."{name}"'
+        mapping = f"[{platform}.columns.{table.name}] {column.name}"
+        if real not in found:
+            faults.append(Fault(table.name, column.name, f"{where} is missing", f"set {mapping} to its real name"))
+        elif found[real] not in FITTING[column.type]:
+            faults.append(
+                Fault(
+                    table.name,
+                    column.name,
+                    f"{where} is {found[real]}, {column.type} is expected",
+                    f"map another column in {mapping}, or change the declared type",
+                )
+            )
+    return faults

@@ -1,0 +1,141 @@
+"""What the command line does with a platform: prepare its databases, plan, run, sum up."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date
+from pathlib import Path
+
+import dagster as dg
+
+from community_pipelines import migrations
+from community_pipelines.databases import connect
+from community_pipelines.definitions import SECONDS_TAG, Flow, build_definitions
+from community_pipelines.embedded import postgres
+from community_pipelines.lake.files import Lake
+from community_pipelines.launch import LaunchResult, instance, launch
+from community_pipelines.plan import Request, make_plan, requests
+from community_pipelines.platforms.deployment import Deployment, deployment
+from community_pipelines.platforms.inspect import require_tables
+from community_pipelines.quality import withheld
+from community_pipelines.report import RunSummary, progress, say
+from community_pipelines.settings import CONFIG_FILE, Settings
+
+SQL_FOLDER = Path(__file__).resolve().parents[1] / "sql"
+ROUNDS = 4
+
+
+def storage_url(settings: Settings) -> str:
+    """The libpq URL of Dagster's storage; starts the embedded PostgreSQL when it lives there.
+
+    Raises DatabaseError when it does not answer, which Dagster would try many times before it says so.
+    """
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        with connect(url, "COMMUNITY_DATABASE_URL"):
+            return url
+    return postgres.ensure_running(settings.home).url("dagster", durable=False)
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The persistent Dagster instance of these settings."""
+    with instance(settings.home, storage_url(settings)) as opened:
+        yield opened
+
+
+def sql_folder(platform: str, kind: str) -> Path:
+    """Where a platform's migrations are; `kind` is app or pipeline."""
+    return SQL_FOLDER / platform / kind
+
+
+def app_tables(place: Deployment) -> list[str]:
+    """The app's tables as they are called there; `--app` creates none of them where one exists."""
+    return [".".join(place.names.parts(table)) for table in place.platform.tables]
+
+
+def prepare_embedded(place: Deployment) -> list[migrations.Migration]:
+    """Creates what is missing on the embedded database: the app's tables and ours."""
+    done = migrations.migrate(place.publish_url, sql_folder(place.platform.name, "app"))
+    return done + migrations.migrate(place.publish_url, sql_folder(place.platform.name, "pipeline"))
+
+
+def require_ready(settings: Settings, place: Deployment) -> None:
+    """Raises what would stop every run before its first day: databases, our own tables, the source's, the lake.
+
+    DatabaseError, SourceError or LakeError, whose message says what to do.
+    """
+    require_tables(place)
+    with connect(place.publish_url, place.publish_setting) as connection:
+        withheld.current(connection, place.platform.name)
+    with Lake(settings.lake_folder).staging(place.platform.name, f"check-{uuid.uuid4().hex}"):
+        pass
+
+
+def remember_start(home: Path, first_day: date) -> None:
+    """Notes the first partition of a sample in the home's own settings file."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / CONFIG_FILE
+    lines = [line for line in (file.read_text().splitlines() if file.exists() else []) if "start_date" not in line]
+    file.write_text("\n".join([f"start_date = {first_day.isoformat()}", *lines]) + "\n")
+
+
+def run_requests(
+    settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
+) -> list[LaunchResult]:
+    """Makes these runs one after the other, in this process, with a progress bar."""
+    defs = build_definitions(settings)
+    results = []
+    for request in asked:
+        days = (request.last - request.first).days + 1
+        text = f"{request.assets[0].path[0]}: {request.first} to {request.last}"
+        say(f"{text}, {days:,} day{'s' if days > 1 else ''} of {len(request.assets)} assets")
+        started = time.perf_counter()
+        with progress(text, days * len(request.assets)) as advance:
+
+            def see(event: dg.DagsterEvent, run: Request = request) -> None:
+                if summary.see(event, f"{run.first}{run.version}"):
+                    advance(1)
+
+            result = launch(defs, opened, request.assets, request.first, request.last, see)
+        run = opened.get_run_by_id(result.run_id)
+        if run is not None:
+            summary.add_seconds(json.loads(run.tags.get(SECONDS_TAG, "{}")), time.perf_counter() - started)
+        results.append(result)
+    return results
+
+
+def catch_up(settings: Settings, opened: dg.DagsterInstance, one: Flow, summary: RunSummary) -> list[LaunchResult]:
+    """Runs every closed day that is not done, then what depends on it, until nothing is left to do.
+
+    Withheld days do not stop it, an error does.
+    """
+    place = deployment(settings, one.platform)
+    require_ready(settings, place)
+    results: list[LaunchResult] = []
+    for _ in range(ROUNDS):
+        asked = requests(make_plan(settings, place, one.steps), one.steps)
+        if not asked:
+            break
+        done = run_requests(settings, opened, asked, summary)
+        results += done
+        if any(not result.success and not result.withheld for result in done):
+            break
+    return results
+
+
+def last_nightly_run(opened: dg.DagsterInstance, platform: str) -> dict[str, str] | None:
+    """The newest run of the platform's nightly schedule: its status, day and time (UTC)."""
+    records = opened.get_run_records(dg.RunsFilter(tags={"dagster/schedule_name": f"{platform}_nightly"}), limit=1)
+    if not records:
+        return None
+    record = records[0]
+    return {
+        "status": record.dagster_run.status.value,
+        "day": record.dagster_run.tags.get("dagster/partition", ""),
+        "at": record.create_timestamp.astimezone(UTC).isoformat(timespec="seconds"),
+    }

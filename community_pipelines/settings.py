@@ -1,0 +1,229 @@
+"""The only reader of the environment and of `community.toml`.
+
+Everything else gets a `Settings` object. Secrets are `SecretStr`: they never show in a log or an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+CONFIG_FILE = "community.toml"
+
+
+class ConfigurationError(Exception):
+    """A setting is wrong or missing; the message names it and what was expected."""
+
+
+def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    # What the parsers say of a wrong URL may quote a part of its password.
+    wrong = "expected a URL like postgresql://user:password@host:5432/database"
+    try:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ValueError(wrong) from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError(f"{wrong}, found the scheme {url.drivername!r}")
+    # SQLAlchemy leaves a space as it is, libpq does not take one.
+    text = url.set(drivername="postgresql").render_as_string(hide_password=False).replace(" ", "%20")
+    try:
+        conninfo_to_dict(text)
+    except ProgrammingError:
+        raise ValueError(f"{wrong}; after a ? only names that libpq knows, such as sslmode") from None
+    return SecretStr(text)
+
+
+def _web_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not re.fullmatch(r"https?://[^/\s]+\S*", value.get_secret_value()):
+        raise ValueError("expected a URL like https://host/path")
+    return value
+
+
+def _home_of_user(value: Path | None) -> Path | None:
+    return None if value is None else value.expanduser()
+
+
+class PlatformSettings(BaseModel):
+    """One platform's databases and names.
+
+    `source_url` is read (a replica will do), `publish_url` is written (the primary; the source when not set).
+    Without a `source_url` the platform lives on the embedded PostgreSQL. `tables` and `columns` map the logical
+    names of the platform's spec to the names in that database.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_url: SecretStr | None = None
+    publish_url: SecretStr | None = None
+    counters: Literal["report", "apply"] | None = None
+    drift_limit: float = Field(default=0.2, ge=0, description="Largest total |drift| to apply, as a share of the truth")
+    tables: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    _urls = field_validator("source_url", "publish_url")(_postgresql_url)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the platform lives on the embedded PostgreSQL."""
+        return self.source_url is None
+
+    @property
+    def counters_mode(self) -> Literal["report", "apply"]:
+        """`apply` only where a person said so, or on the embedded database."""
+        return self.counters or ("apply" if self.embedded else "report")
+
+    @model_validator(mode="after")
+    def _publish_needs_source(self) -> PlatformSettings:
+        if self.publish_url is not None and self.source_url is None:
+            raise ValueError("publish_url is set but source_url is not: set the database that is read, too")
+        return self
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """A settings file; ConfigurationError names the one that cannot be read."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        try:
+            return super()._read_file(file_path)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file_path} is no valid TOML: {error}") from None
+        except OSError as error:
+            raise ConfigurationError(f"{file_path} cannot be read: {error.strerror}") from None
+
+
+class Settings(BaseSettings):
+    """All settings. Names in the environment are `COMMUNITY_<NAME>`, nested ones `COMMUNITY_BAZAAR__SOURCE_URL`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COMMUNITY_", env_nested_delimiter="__", extra="forbid", env_ignore_empty=True
+    )
+
+    home: Path = Field(Path(".community"), description="State folder")
+    lake: Path | None = Field(None, description="Lake folder; <home>/lake when not set")
+    start_date: date = Field(date(2026, 1, 1), description="First day partition, UTC")
+    database_url: SecretStr | None = Field(None, description="Dagster's storage; embedded when not set")
+    grace_minutes: int = Field(15, ge=0, description="A day is closed this long after its end")
+    quarantine_limit: float = Field(0.01, ge=0, le=1, description="Largest share of a day's rows in quarantine")
+    shrink_limit: float = Field(0.01, ge=0, le=1, description="Largest share of rows a re-extracted day may lose")
+    superseded_days: int = Field(7, ge=0, description="How long replaced files are kept")
+    publish_rows: int = Field(500_000, ge=1, description="Rows a publishing transaction holds before it ends")
+    memory_limit: str = Field("300MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's memory limit")
+    webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
+    bazaar: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
+
+    _urls = field_validator("database_url")(_postgresql_url)
+    _web_urls = field_validator("webhook_url")(_web_url)
+    _folders = field_validator("home", "lake")(_home_of_user)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before environment before ./community.toml before <home>/community.toml."""
+        here = Path(CONFIG_FILE)
+        toml = _TomlFile(settings_cls, toml_file=here)
+        home = init_settings().get("home") or env_settings().get("home") or toml().get("home") or ".community"
+        if not isinstance(home, (str, Path)):
+            return (init_settings, env_settings, toml)
+        return (init_settings, env_settings, toml, _TomlFile(settings_cls, Path(home).expanduser() / CONFIG_FILE))
+
+    @property
+    def lake_folder(self) -> Path:
+        """Where the day files are."""
+        return self.lake or self.home / "lake"
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after its end a day closes."""
+        return timedelta(minutes=self.grace_minutes)
+
+    def platform(self, name: str) -> PlatformSettings:
+        """The settings of one platform, by name."""
+        found = getattr(self, name, None)
+        if not isinstance(found, PlatformSettings):
+            raise ConfigurationError(f"unknown platform {name!r}: expected one of {', '.join(PLATFORM_NAMES)}")
+        return found
+
+
+def process_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with more names in it, for a child process."""
+    return {**os.environ, **extra}
+
+
+PLATFORM_NAMES = tuple(n for n, f in Settings.model_fields.items() if f.annotation is PlatformSettings)
+
+
+def _unknown_names() -> list[str]:
+    # pydantic-settings passes over names that it does not know: a misspelt one would count for nothing.
+    known = {name.upper() for name in Settings.model_fields}
+    names = (name for name in os.environ if name.startswith("COMMUNITY_"))
+    return sorted(n for n in names if n.removeprefix("COMMUNITY_").split("__")[0].upper() not in known)
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises ConfigurationError naming every wrong setting and what was expected, never a secret's value.
+    """
+    unknown = _unknown_names()
+    if unknown:
+        raise ConfigurationError(
+            f"unknown settings in the environment: {', '.join(unknown)}; expected COMMUNITY_<NAME>, where <NAME> is "
+            f"one of {', '.join(name.upper() for name in Settings.model_fields)}"
+        )
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [_fault(item) for item in error.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("wrong settings:\n  " + "\n  ".join(lines)) from None
+    except SettingsError:
+        names = ", ".join(f"COMMUNITY_{name.upper()}" for name in PLATFORM_NAMES)
+        raise ConfigurationError(
+            f"one of {names} has a value of its own: expected names below it, such as COMMUNITY_BAZAAR__SOURCE_URL"
+        ) from None
+
+
+def _fault(item: Mapping[str, Any]) -> str:
+    path = [str(part) for part in item["loc"]]
+    kind, expected = item["type"], item["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        known = PlatformSettings.model_fields if path[0] in PLATFORM_NAMES else Settings.model_fields
+        expected = f"there is no such setting, expected one of {', '.join(known)}"
+    elif kind.startswith("date"):
+        expected = "expected a day like 2026-01-31"
+    elif kind == "string_pattern_mismatch":
+        expected = "expected a size like 300MB"
+    return f"{'.'.join(path)} (environment: COMMUNITY_{'__'.join(part.upper() for part in path)}): {expected}"

@@ -1,0 +1,56 @@
+"""Fixtures that every test may use: a real PostgreSQL, an empty database, an empty environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from community_pipelines import launch
+from community_pipelines.embedded.postgres import EmbeddedServer, database_url, ensure_running, stop
+
+# What a crash would lose is of no interest here.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("COMMUNITY_", "DAGSTER_", "PG")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedServer]:
+    """A running PostgreSQL of this test process, stopped and removed at its end."""
+    home = Path(tempfile.mkdtemp(prefix="community-test-"))
+    try:
+        yield ensure_running(home, options=_FAST)
+    finally:
+        stop(home)
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def database(postgres: EmbeddedServer) -> Iterator[str]:
+    """The libpq URL of an empty database of this test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    administration = database_url(postgres.home, "postgres")
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f"create database {name} template template0 strategy file_copy")
+        yield database_url(postgres.home, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def dagster_instance(database: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A persistent Dagster instance with the project's configuration, its storage in PostgreSQL."""
+    with launch.instance(tmp_path / "home", database) as opened:
+        yield opened

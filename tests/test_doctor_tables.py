@@ -1,0 +1,304 @@
+"""The doctor's SQL is pasted and helps: grants, indexes; and tables that are not as declared are named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from community_pipelines.counters.correct import reconcile
+from community_pipelines.doctor import rights, tables
+from community_pipelines.doctor.examine import models_of
+from community_pipelines.doctor.reach import Database, opened
+from community_pipelines.embedded.postgres import EmbeddedServer
+from community_pipelines.migrations import migrate
+from community_pipelines.plan import make_plan
+from community_pipelines.platforms.bazaar.assets import STEPS
+from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
+from community_pipelines.platforms.deployment import deployment
+from tests.community import SQL, Community, span
+from tests.patient import FIRST, Patient, admitted, one, subjects
+
+MAPPED = {
+    "tables": {"community_events": "public.bazaar-vid_community_event"},
+    "columns": {"community_events": {"created_at": "happenedAt"}},
+}
+
+
+@pytest.fixture
+def app(postgres: EmbeddedServer, tmp_path: Path) -> Iterator[Patient]:
+    with admitted(postgres, tmp_path) as patient:
+        yield patient
+
+
+def _mapped(app: Patient) -> None:
+    app.run(
+        "drop index community_events_created_idx",
+        'alter table community_events rename column created_at to "happenedAt"',
+        'alter table community_events rename to "bazaar-vid_community_event"',
+    )
+
+
+def test_a_role_that_may_do_nothing_is_told_what_to_grant_and_that_is_enough(app: Patient) -> None:
+    reader, publisher = app.role("reader"), app.role("publisher")
+    app.run("revoke usage on schema public from public", "revoke temporary on database " + app.name + " from public")
+    urls: dict[str, Any] = {"bazaar": {"source_url": app.url_of(reader), "publish_url": app.url_of(publisher)}}
+    found = app.examine(**urls)
+    reading, publishing = one(found, "source rights"), one(found, "publish rights")
+    assert 'select on "public"."community_events"' in reading.seen
+    assert 'may not use schema "public"' in reading.seen
+    assert 'select and update on "public"."community_templates"' in publishing.seen
+    assert "may make no temporary tables" in one(found, "schema community").seen
+    for diagnosis in (reading, publishing, one(found, "schema community")):
+        assert diagnosis.level == "problem"
+        app.paste(diagnosis.advice)
+    healed = app.examine(**urls)
+    assert subjects(healed, "problem") == set()
+    assert one(healed, "source rights").seen == f'role "{reader}" may do what is needed'
+
+
+def test_the_minimum_grants_are_enough_for_migrations_nights_and_corrections_on_mapped_names(app: Patient) -> None:
+    reader, publisher = app.role("reader"), app.role("publisher")
+    _mapped(app)
+    app.run(
+        "drop schema community cascade",
+        "revoke all on schema public from public",
+        "revoke all on database " + app.name + " from public",
+        "update community_templates set views_count = views_count + 1",
+    )
+    urls = {"source_url": app.url_of(reader), "publish_url": app.url_of(publisher), **MAPPED}
+    app.run(f'grant connect on database {app.name} to "{reader}", "{publisher}"')
+    grants = app.says("minimum grants", bazaar=urls).advice
+    before, after = grants.split("-- after `community migrate`")
+    app.run(*before.splitlines()[1:])
+    migrate(app.url_of(publisher), SQL / "pipeline")
+    app.run(*after.strip().splitlines(), role=publisher)
+    assert subjects(app.examine(bazaar=urls), "problem") == set()
+
+    gallery = Community(app.url, app.home, FIRST, bazaar={**urls, "drift_limit": 10})
+    results = gallery.run(span(FIRST, 3))
+    assert all(day.accepted for of_asset in results.values() for day in of_asset.values())
+    assert app.run("select count(*) > 0 from community_metrics_daily") == [(True,)]
+    place = deployment(gallery.settings(), BAZAAR)
+    gallery.rows('delete from "bazaar-vid_community_event" where "happenedAt" < \'2026-01-01 01:00+00\'')
+    assert make_plan(gallery.settings(), place, STEPS).days("raw/community_events", "stale") == []
+    assert app.run("select day from community.deletions_seen") == [(FIRST,)]
+    assert reconcile(place, COUNTERS, "again", "apply").refused is None
+    gallery.run(span(FIRST, 3), "again")
+
+
+def test_every_single_right_that_is_missing_is_named(app: Patient) -> None:
+    role = app.role("publisher")
+    place = deployment(app.settings(), BAZAAR)
+    models = models_of(BAZAAR)
+    needs = [*rights.publishing_needs(place, models), *rights.own_needs(models), *rights.reading_needs(place, models)]
+    app.run(*(f'grant usage on schema {schema} to "{role}"' for schema in ("public", "community")))
+    app.run(*(need.grant(f'"{role}"') for need in needs))
+    database = Database("bazaar", "publish", app.url_of(role), "COMMUNITY_BAZAAR__PUBLISH_URL")
+    with opened(database) as connection, psycopg.connect(app.url, autocommit=True) as owner:
+        assert rights.rights(database, connection, needs, "rights").level == "ok"
+        for need in rights.publishing_needs(place, models):
+            for privilege, columns in need.privileges.items():
+                listed = ", ".join(f'"{column}"' for column in columns)
+                what = f'{privilege} {f"({listed})" if columns else ""} on "{need.schema}"."{need.table}"'
+                owner.execute(f'revoke {what} from "{role}"')
+                missing = rights.rights(database, connection, [need], "rights")
+                assert missing.level == "problem"
+                assert f'{privilege} on "{need.schema}"."{need.table}"' in missing.seen
+                app.paste(missing.advice)
+                assert rights.rights(database, connection, [need], "rights").level == "ok"
+
+
+def test_the_tables_of_an_administrator_who_migrated_have_to_be_granted(app: Patient) -> None:
+    publisher = app.role("publisher")
+    app.paste(app.says("publish rights", bazaar={"publish_url": app.url_of(publisher)}).advice)
+    app.run(f'revoke delete on community.community_template_trends from "{publisher}"')
+    missing = app.says("publish rights", bazaar={"publish_url": app.url_of(publisher)})
+    assert missing.seen == f'role "{publisher}" may not delete on "community"."community_template_trends"'
+
+
+def test_a_role_that_may_not_create_in_its_schema_is_warned_or_stopped_by_what_is_pending(app: Patient) -> None:
+    publisher = app.role("publisher")
+    urls: dict[str, Any] = {"bazaar": {"publish_url": app.url_of(publisher)}}
+    app.run(
+        f'grant usage on schema community to "{publisher}"',
+        f'grant select on all tables in schema community to "{publisher}"',
+    )
+    assert app.says("schema community", **urls).level == "warning"
+    app.run("delete from community.migrations where number = 8")
+    schema = app.says("schema community", **urls)
+    assert (schema.level, "may not create in it" in schema.seen) == ("problem", True)
+    app.paste(schema.advice)
+    assert app.says("schema community", **urls).level == "ok"
+
+
+def test_a_role_that_may_not_make_the_schema_is_given_the_statement(app: Patient) -> None:
+    publisher = app.role("publisher")
+    app.run("drop schema community cascade")
+    schema = app.says("schema community", bazaar={"publish_url": app.url_of(publisher)})
+    assert (schema.level, "may not make it" in schema.seen) == ("problem", True)
+    app.paste(schema.advice)
+    migrate(app.url_of(publisher), SQL / "pipeline")
+
+
+def test_policies_that_hide_rows_from_the_reading_role_are_a_warning(app: Patient) -> None:
+    reader = app.role("reader")
+    app.paste(app.says("source rights", bazaar={"source_url": app.url_of(reader)}).advice)
+    app.run("alter table community_events enable row level security")
+    urls: dict[str, Any] = {"bazaar": {"source_url": app.url_of(reader), "publish_url": app.url}}
+    hidden = app.says("source row security", **urls)
+    assert hidden.level == "warning"
+    assert '"public"."community_events"' in hidden.seen
+    app.run(hidden.advice)
+    assert "bazaar source row security" not in subjects(app.examine(**urls), "ok", "warning", "problem")
+
+
+def test_pending_migrations_are_a_problem_and_name_the_command(app: Patient) -> None:
+    app.run("delete from community.migrations where number >= 7")
+    migrations = app.says("migrations")
+    assert migrations.level == "problem"
+    assert "bazaar/pipeline/0007_community_template_trends.sql, bazaar/pipeline/0008" in migrations.seen
+    assert migrations.advice.startswith("community migrate --platform bazaar  (with --dry-run")
+
+
+def test_a_migration_that_was_changed_after_it_was_applied_is_a_problem(
+    app: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "sql" / "bazaar" / "pipeline"
+    shutil.copytree(SQL / "pipeline", folder)
+    monkeypatch.setattr(tables, "SQL_FOLDER", tmp_path / "sql")
+    assert app.says("migrations").level == "ok"
+    with (folder / "0003_counter_corrections.sql").open("a") as file:
+        file.write("-- changed\n")
+    migrations = app.says("migrations")
+    assert migrations.level == "problem"
+    assert "0003_counter_corrections.sql was changed after it was applied" in migrations.seen
+
+
+def test_missing_and_changed_tables_and_columns_are_problems_and_spoil_no_other_check(app: Patient) -> None:
+    app.run(
+        "drop table community_favorites",
+        "alter table community_templates drop column uses_count",
+        "alter table community_events alter column scene_count type text",
+    )
+    found = app.examine()
+    seen = {(d.seen, d.advice) for d in found if d.subject == "source tables"}
+    assert seen == {
+        (
+            'table "public"."community_favorites" is missing',
+            "set [bazaar.tables] community_favorites to its real name",
+        ),
+        (
+            'column "uses_count" of "public"."community_templates" is missing',
+            "set [bazaar.columns.community_templates] uses_count to its real name",
+        ),
+        (
+            'column "scene_count" of "public"."community_events" is text, integer is expected',
+            "map another column in [bazaar.columns.community_events] scene_count, or change the declared type",
+        ),
+    }
+    assert subjects(found, "problem") == {"bazaar source tables"}
+
+
+def test_a_missing_time_index_is_a_statement_with_the_mapped_names_that_can_be_pasted(app: Patient) -> None:
+    _mapped(app)
+    missing = app.says("time index of community_events", bazaar=MAPPED)
+    assert missing.level == "warning"
+    assert 'no index begins with "happenedAt" of "public"."bazaar-vid_community_event"' in missing.seen
+    assert "btree, because each run also asks for the oldest row" in missing.advice
+    statement = missing.advice.splitlines()[-1]
+    assert statement == (
+        'create index concurrently "bazaar-vid_community_event_happenedAt_idx" '
+        'on "public"."bazaar-vid_community_event" using btree ("happenedAt");'
+    )
+    app.run(statement)
+    assert app.says("time index of community_events", bazaar=MAPPED).level == "ok"
+
+
+def test_an_index_over_some_rows_or_with_the_time_second_does_not_count(app: Patient) -> None:
+    app.run(
+        "drop index community_events_created_idx",
+        "create index on community_events (created_at) where event_type = 'view'",
+        "create index on community_events (event_type, created_at)",
+        "create index on community_events using hash (created_at)",
+    )
+    assert app.says("time index of community_events").level == "warning"
+
+
+def test_a_brin_index_finds_days_and_not_the_oldest_row(app: Patient) -> None:
+    app.run("drop index community_events_created_idx", "create index on community_events using brin (created_at)")
+    brin = app.says("time index of community_events")
+    assert brin.level == "warning"
+    assert "the oldest row takes a scan" in brin.seen
+
+
+def test_a_large_table_in_time_order_is_offered_a_brin_index_too(app: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.run(
+        "drop index community_events_created_idx",
+        "create table sorted as select * from community_events order by created_at",
+        "drop table community_events",
+        "alter table sorted rename to community_events",
+        "analyze community_events",
+    )
+    assert "brin" not in app.says("time index of community_events").advice.splitlines()[-1]
+    monkeypatch.setattr(tables, "MANY_ROWS", 100)
+    assert "using brin" in app.says("time index of community_events").advice.splitlines()[-1]
+
+
+def test_an_index_left_invalid_is_dropped_before_it_is_made_again(app: Patient) -> None:
+    app.run("update pg_index set indisvalid = false where indexrelid = 'community_events_created_idx'::regclass")
+    missing = app.says("time index of community_events")
+    assert missing.level == "warning"
+    assert "drop index concurrently public.community_events_created_idx;" in missing.advice
+    app.run(*missing.advice.splitlines()[1:])
+    assert app.says("time index of community_events").level == "ok"
+
+
+def test_a_partitioned_table_gets_its_index_partition_by_partition(app: Patient) -> None:
+    app.run(
+        "create table parts (like community_events) partition by range (created_at)",
+        "create table parts_1 partition of parts for values from ('2026-01-01') to ('2026-01-02')",
+        "create table parts_rest partition of parts default",
+        "insert into parts select * from community_events",
+    )
+    mapped = {"tables": {"community_events": "public.parts"}}
+    missing = app.says("time index of community_events", bazaar=mapped)
+    assert missing.level == "warning"
+    app.run(*missing.advice.splitlines()[1:])
+    assert app.says("time index of community_events", bazaar=mapped).level == "ok"
+
+
+def test_a_view_cannot_be_indexed_and_says_so(app: Patient) -> None:
+    app.run("create view seen_events as select * from community_events")
+    mapped = {"tables": {"community_events": "public.seen_events"}}
+    assert "index the table that it reads" in app.says("time index of community_events", bazaar=mapped).advice
+
+
+def test_a_long_name_is_cut_to_what_postgresql_takes() -> None:
+    assert len(tables._index_name("é" * 60, "created_at").encode()) <= 63
+
+
+def test_a_missing_day_index_of_the_published_table_is_a_statement_that_can_be_pasted(app: Patient) -> None:
+    app.run("drop index community_metrics_daily_day_idx")
+    missing = app.says("day index of community_metrics_daily")
+    assert missing.level == "warning"
+    app.run(missing.advice.splitlines()[-1])
+    assert app.says("day index of community_metrics_daily").level == "ok"
+
+
+def test_rows_older_than_the_first_day_are_a_warning(app: Patient) -> None:
+    assert app.says("oldest row of community_events").level == "ok"
+    older = app.says("oldest row of community_events", start_date=FIRST + timedelta(days=1))
+    assert older.level == "warning"
+    assert "the oldest row is of 2026-01-01, the lake begins at 2026-01-02" in older.seen
+    assert "COMMUNITY_START_DATE=2026-01-01" in older.advice
+
+
+def test_an_empty_source_has_no_oldest_row(app: Patient) -> None:
+    app.run("truncate community_events")
+    assert app.says("oldest row of community_events").level == "ok"
