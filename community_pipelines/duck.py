@@ -37,11 +37,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def parquet(paths: Sequence[Path], columns: Sequence[tuple[str, str]]) -> str:
-    """A relation over those files; an empty one with these columns and types where there are none."""
+def parquet(paths: Sequence[Path], columns: Sequence[tuple[str, str]], file_column: str = "") -> str:
+    """A relation over those files; an empty one with these columns and types where there are none.
+
+    `file_column` names a further column with the path that the row comes from.
+    """
     if paths:
         listed = ", ".join(literal(str(path)) for path in paths)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
+        named = f", filename = {literal(file_column)}" if file_column else ""
+        return f"read_parquet([{listed}], hive_partitioning = false{named})"
     empty = ", ".join(f'null::{type_} as "{name}"' for name, type_ in columns)
     return f"(select {empty} where false)"
 

@@ -184,6 +184,8 @@ def failure_message(event: dg.DagsterEvent) -> str:
         return str(event.message)
     # Dagster wraps what the step raised. Our own errors are sentences, and need no class before them.
     raised = error.cause or error
+    if raised.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return "interrupted; what was finished is kept, run it again for the rest"
     return re.sub(r"^community_pipelines\.[\w.]+: ", "", str(raised.message).strip())
 
 

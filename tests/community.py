@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,10 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from community_pipelines.cli import main
+from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.flow_types import DayResult
-from community_pipelines.lake.files import days_between
+from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.migrations import migrate
+from community_pipelines.models.project import MODELS_FOLDER, load_model
 from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
@@ -168,6 +173,10 @@ class Community:
     def _hash(self, query: str, *values: object) -> str:
         return hashlib.sha256(repr(self.rows(query, *values)).encode()).hexdigest()
 
+    def raw_file(self, day: date) -> Path:
+        """The lake's file of that day's events."""
+        return Lake(self.home / "lake").path("raw", "bazaar", "community_events", day)
+
     def lake_files(self) -> dict[str, tuple[int, int]]:
         """Every file of the lake that readers see, with its size and time of change."""
         lake = self.home / "lake"
@@ -206,3 +215,48 @@ def community(*arguments: object) -> Result:
 def unwrapped(text: str) -> str:
     """Text of a terminal on one line, so that a test does not depend on where lines break."""
     return " ".join(text.split())
+
+
+@contextmanager
+def administration(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
+    """A connection to the server's own database, to create and drop others."""
+    with psycopg.connect(database_url(server.home, "postgres"), autocommit=True) as connection:
+        yield connection
+
+
+@contextmanager
+def nothing_lost(gallery: Community) -> Iterator[None]:
+    """What is published, and every file that readers see, is the same afterwards."""
+    published, files = gallery.published(), gallery.lake_files()
+    yield
+    assert gallery.published() == published
+    assert gallery.lake_files() == files
+
+
+@contextmanager
+def full_disk(largest: int) -> Iterator[None]:
+    """No file of this process may grow beyond that many bytes: writing fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def other_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the gallery's models in that folder, loaded by this process in the place of the real ones."""
+    shutil.copytree(MODELS_FOLDER, folder / "models")
+    monkeypatch.setattr(load_model.__wrapped__, "__defaults__", (folder / "models",))
+    load_model.cache_clear()
+    yield folder / "models" / "bazaar"
+    load_model.cache_clear()
+
+
+def wait_until(fulfilled: Callable[[], bool], seconds: float = 120) -> None:
+    """Waits for it; fails the test when it does not come to pass."""
+    deadline = time.monotonic() + seconds
+    while not fulfilled():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)

@@ -6,13 +6,13 @@ waiting, so that a run that went through would change numbers.
 
 from __future__ import annotations
 
-import resource
+import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,12 +26,22 @@ import pytest
 from community_pipelines.databases import DatabaseError, connect
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError
-from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import LakeError
-from community_pipelines.models.project import MODELS_FOLDER, load_model
+from community_pipelines.models.project import MODELS_FOLDER
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.runtime import dagster_instance
-from tests.community import RAW, Community, community, span, unwrapped
+from tests.community import (
+    RAW,
+    Community,
+    administration,
+    community,
+    full_disk,
+    nothing_lost,
+    other_models,
+    span,
+    unwrapped,
+    wait_until,
+)
 
 DAYS = span(date(2026, 1, 1), 3)
 BACKFILL = ("backfill", "bazaar", "--from", DAYS[0], "--to", DAYS[-1])
@@ -69,31 +79,12 @@ def gallery(
         connection.execute("drop database bad_input with (force)")
 
 
-@contextmanager
-def administration(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database_url(server.home, "postgres"), autocommit=True) as connection:
-        yield connection
-
-
-@contextmanager
-def nothing_lost(gallery: Community) -> Iterator[None]:
-    """What is published, and every file that readers see, is the same afterwards."""
-    published, files = gallery.published(), gallery.lake_files()
-    yield
-    assert gallery.published() == published
-    assert gallery.lake_files() == files
-
-
 def refused(code: int, *arguments: object) -> str:
     """What a command says that must end with that exit code; on one line."""
     result = community(*arguments)
     assert result.exit_code == code, result.output
     assert SECRET not in result.output
     return unwrapped(result.output)
-
-
-def raw_file(gallery: Community, day: date = DAYS[0]) -> Path:
-    return Lake(gallery.home / "lake").path("raw", "bazaar", "community_events", day)
 
 
 class TestDatabases:
@@ -218,7 +209,7 @@ class TestLake:
         (gallery.home / "lake" / "superseded").write_text("a file where a folder has to be")
         with nothing_lost(gallery):
             said = refused(1, *BACKFILL)
-        assert f"failed: cannot write {raw_file(gallery, DAYS[1])} (Not a directory)" in said
+        assert f"failed: cannot write {gallery.raw_file(DAYS[1])} (Not a directory)" in said
         assert "free space or fix permissions, then run the day again" in said
 
     @pytest.mark.parametrize(("step", "name"), [(0, "community_events"), (1, "community_metrics_daily")])
@@ -247,7 +238,7 @@ class TestLake:
     def test_a_file_that_is_no_day_file_stops_the_run_until_it_is_moved_away(
         self, gallery: Community, tmp_path: Path, spoil: Callable[[Path], object], what: str
     ) -> None:
-        file = raw_file(gallery)
+        file = gallery.raw_file(DAYS[0])
         spoil(file)
         with nothing_lost(gallery):
             said = refused(1, *BACKFILL)
@@ -260,7 +251,7 @@ class TestLake:
         assert refused(0, "status")
 
     def test_a_file_with_damaged_rows_is_named_by_the_model_that_reads_it(self, gallery: Community) -> None:
-        file = raw_file(gallery)
+        file = gallery.raw_file(DAYS[0])
         whole = file.read_bytes()
         end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
         file.write_bytes(whole[:4] + b"\xaa" * (end - 4) + whole[end:])
@@ -268,27 +259,11 @@ class TestLake:
             gallery.run(DAYS, steps=STEPS[1:])
 
 
-@contextmanager
-def full_disk(largest: int) -> Iterator[None]:
-    """No file of this process may grow beyond that many bytes: writing fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 class TestModels:
     @pytest.fixture
     def models(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-        """A copy of the gallery's models that this process loads in the place of the real ones."""
-        folder = tmp_path / "models"
-        shutil.copytree(MODELS_FOLDER, folder)
-        monkeypatch.setattr(load_model.__wrapped__, "__defaults__", (folder,))
-        load_model.cache_clear()
-        yield folder / "bazaar"
-        load_model.cache_clear()
+        with other_models(tmp_path, monkeypatch) as folder:
+            yield folder
 
     @pytest.mark.parametrize(
         ("file", "before", "after", "what"),
@@ -373,15 +348,12 @@ class TestDays:
         with nothing_lost(gallery), pytest.raises(OpenDayError, match=f"bazaar: {yesterday} is not closed before"):
             gallery.run([yesterday], grace_minutes=2 * 24 * 60)
 
-    @pytest.mark.parametrize("command", ["reconcile", "release", "migrate", "account"])
+    @pytest.mark.parametrize(
+        "command", ["reconcile bazar", "release bazar 2026-01-01 --reason x", "migrate --platform bazar",
+                    "account --platform bazar"],
+    )  # fmt: skip
     def test_every_command_that_takes_a_platform_names_an_unknown_one(self, gallery: Community, command: str) -> None:
-        arguments = {
-            "reconcile": ("bazar",),
-            "release": ("bazar", DAYS[0], "--reason", "it is right"),
-            "migrate": ("--platform", "bazar"),
-            "account": ("--platform", "bazar"),
-        }[command]
-        assert "unknown platform 'bazar': expected one of bazaar" in refused(2, command, *arguments)
+        assert "unknown platform 'bazar': expected one of bazaar" in refused(2, *command.split())
 
 
 def test_a_killed_run_leaves_nothing_that_stops_the_next_one(gallery: Community) -> None:
@@ -408,8 +380,19 @@ def test_a_killed_run_leaves_nothing_that_stops_the_next_one(gallery: Community)
         assert killed.status == dg.DagsterRunStatus.FAILURE
 
 
-def wait_until(fulfilled: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not fulfilled():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
+def test_an_interrupted_run_says_so_and_keeps_what_was_published(gallery: Community) -> None:
+    published = gallery.published()
+
+    def interrupt() -> None:
+        wait_until(lambda: bool(gallery.rows("select 1 from pg_locks where not granted")))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with psycopg.connect(gallery.url) as holder:
+        holder.execute("lock table community_metrics_daily in access exclusive mode")
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        said = refused(1, *BACKFILL)
+        thread.join()
+    assert "failed: interrupted; what was finished is kept, run it again for the rest" in said
+    assert gallery.published() == published
+    assert not list((gallery.home / "lake" / "staging" / "bazaar").iterdir())

@@ -28,10 +28,10 @@ WINDOW = ("bazaar", "--from", DAYS[0], "--to", DAYS[-1])
 COMMANDS = sorted(main.commands)
 
 
-def in_process_of_its_own(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs the installed command as a person does, its streams being no terminal."""
+def run_as_a_person_does(home: Path) -> subprocess.CompletedProcess[str]:
+    """`community run` as a process of its own, its streams being no terminal."""
     return subprocess.run(
-        [Path(sys.executable).with_name("community"), *map(str, arguments)],
+        [Path(sys.executable).with_name("community"), "run"],
         cwd=home.parent,
         env={**os.environ, "COMMUNITY_HOME": str(home)},
         capture_output=True,
@@ -40,14 +40,17 @@ def in_process_of_its_own(home: Path, *arguments: object) -> subprocess.Complete
     )
 
 
-def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "state"
-    sample = ("--templates", 40, "--users", 200, "--days", 10, "--events-per-day", 300)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMMUNITY_HOME", str(home))
+    monkeypatch.setenv("COMMUNITY_GRACE_MINUTES", "0")  # the sample's last day is yesterday, also just after midnight
+    sample = ("sample", "--templates", 40, "--users", 200, "--days", 10, "--events-per-day", 300)
     try:
-        loaded = in_process_of_its_own(home, "sample", *sample)
-        assert loaded.returncode == 0, loaded.stderr
-        assert "sample gallery: 40 templates" in loaded.stdout
-        first = in_process_of_its_own(home, "run")
+        loaded = community(*sample)
+        assert loaded.exit_code == 0, loaded.output
+        assert "sample gallery: 40 templates" in loaded.output
+        first = run_as_a_person_does(home)
         assert (first.returncode, first.stderr) == (0, "")
         said = unwrapped(first.stdout)
         assert "10 days of 6 assets" in said
@@ -64,19 +67,19 @@ def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path) ->
         before = (gallery.published(), gallery.lake_files(), gallery.rows(records))
         corrections = gallery.rows("select count(*) from community.counter_corrections")
         assert corrections[0][0] > 0
-        second = in_process_of_its_own(home, "run")
+        second = run_as_a_person_does(home)
         assert (second.returncode, second.stderr) == (0, "")
         assert "Nothing to do: every closed day is done." in second.stdout
         assert (gallery.published(), gallery.lake_files(), gallery.rows(records)) == before
         assert gallery.rows("select count(*) from community.counter_corrections") == corrections
 
-        again = in_process_of_its_own(home, "sample", *sample)
-        assert again.returncode == 2
-        assert "is not empty" in again.stderr
+        again = community(*sample)
+        assert again.exit_code == 2
+        assert "is not empty" in again.output
         assert sorted(path.name for path in tmp_path.iterdir()) == ["state"]
     finally:
-        stopped = in_process_of_its_own(home, "stop")
-    assert "the embedded PostgreSQL is stopped" in stopped.stdout
+        stopped = community("stop")
+    assert "the embedded PostgreSQL is stopped" in stopped.output
     assert not is_running(home)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,11 +13,11 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from community_pipelines.automation import day_partitions
 from community_pipelines.embedded.postgres import EmbeddedServer
-from community_pipelines.models.project import MODELS_FOLDER, load_model
+from community_pipelines.models.project import load_model
 from community_pipelines.plan import make_plan, requests
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.runtime import dagster_instance
-from tests.community import CHAIN, RAW, Community, community, day_after, span, steady_grace, unwrapped
+from tests.community import CHAIN, RAW, Community, community, day_after, other_models, span, steady_grace, unwrapped
 
 DAYS = span(date(2026, 1, 1), 3)
 BAD = DAYS[1]
@@ -184,13 +183,8 @@ def test_a_withheld_day_is_asked_for_again_only_when_its_source_has_changed(gall
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the gallery's models that this process loads in the place of the real ones."""
-    folder = tmp_path / "models"
-    shutil.copytree(MODELS_FOLDER, folder)
-    monkeypatch.setattr(load_model.__wrapped__, "__defaults__", (folder,))
-    load_model.cache_clear()
-    yield folder / "bazaar"
-    load_model.cache_clear()
+    with other_models(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 # Changes of a model's SQL that break its contract on one day.

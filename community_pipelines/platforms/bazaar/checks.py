@@ -11,7 +11,6 @@ RAW_COMMUNITY_EVENTS = (
     none_of("unknown_users", "warning", "events of a user who is no user"),
     Bound("anonymous_share", "error", "share of anonymous events", 0, 1, unknown_passes=True),
     Bound("distinct_users", "warning", "distinct signed-in users", low=1),
-    Bound("distinct_templates", "warning", "distinct templates", low=1),
 )
 
 METRICS_COMMUNITY_METRICS_DAILY = (Bound("negative_count", "error", "counts below zero", 0, 0),)

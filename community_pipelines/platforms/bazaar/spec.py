@@ -17,7 +17,8 @@ from community_pipelines.platforms.spec import (
 EVENT_TYPES = ("view", "favorite", "unfavorite", "use", "mix", "prompt", "click")
 EVENT_SOURCES = ("in_app_panel", "community_site", "direct")
 _TYPES_SQL = ", ".join(f"'{name}'" for name in EVENT_TYPES)
-_SOURCES_SQL = ", ".join(f"'{name}'" for name in EVENT_SOURCES)
+# Comparisons one by one are faster than `not in` over ten million rows.
+_NO_KNOWN_SOURCE = " and ".join(f"source <> '{name}'" for name in EVENT_SOURCES)
 
 USERS = Table(
     "users",
@@ -93,16 +94,15 @@ COMMUNITY_EVENTS = Stream(
         ),
     ),
     measures=(
-        ("unknown_sources", f"count(*) filter (where source not in ({_SOURCES_SQL}))"),
+        ("unknown_sources", f"count(*) filter (where {_NO_KNOWN_SOURCE})"),
         ("negative_scene_counts", "count(*) filter (where scene_count < 0)"),
         (
             "favorites_without_user",
             "count(*) filter (where user_id is null and event_type in ('favorite', 'unfavorite'))",
         ),
-        ("unknown_users", "count(*) filter (where events.user_id is not null and users.id is null)"),
-        ("anonymous_share", "coalesce(avg((user_id is null)::integer), 0)"),
+        ("unknown_users", "count(events.user_id) - count(users.id)"),
+        ("anonymous_share", "coalesce((count(*) - count(user_id)) / count(*), 0)"),
         ("distinct_users", "approx_count_distinct(user_id)"),
-        ("distinct_templates", "approx_count_distinct(template_id)"),
     ),
     joins="left join users on users.id = events.user_id",
 )
