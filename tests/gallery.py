@@ -173,13 +173,13 @@ class Gallery:
 
     def plan(self, last: int) -> Plan:
         """What is to be done now, as if the days after `last` were not over."""
-        plan = planning.make_plan(self.settings, self.deployment, STEPS, days_between(START, day(last)))
-        plan.closed = [one for one in plan.closed if one <= day(last)]
-        plan.states = {
-            asset: {one: state for one, state in states.items() if one <= day(last)}
-            for asset, states in plan.states.items()
-        }
-        return plan
+        closed_days = planning.closed_days
+
+        def until_last(settings: Settings, deployment: Deployment) -> list[date]:
+            return [one for one in closed_days(settings, deployment) if one <= day(last)]
+
+        with patch.object(planning, "closed_days", until_last):
+            return planning.make_plan(self.settings, self.deployment, STEPS)
 
     def settle(self, last: int, rounds: int = 4) -> list[planning.Request]:
         """Makes the runs that the plan asks for until it asks for none; gives all that it asked for."""

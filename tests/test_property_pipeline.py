@@ -256,7 +256,7 @@ def test_what_is_published_is_what_plain_sql_says(
     assert_published_as_in_sql(gallery, LAST)
 
 
-@settings(max_examples=12, deadline=None, database=None, suppress_health_check=RELAXED)
+@settings(max_examples=10, deadline=None, database=None, suppress_health_check=RELAXED)
 @given(first=events(1), late=events(1))
 def test_day_by_day_gives_what_one_window_gives_and_a_rerun_changes_nothing(
     galleries: Galleries, first: list[Event], late: list[Event]
