@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,7 @@ import pytest
 
 from community_pipelines import launch
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, ensure_running, stop
+from tests.gallery import Gallery, judging_plainly, make_gallery, migrated
 
 # What a crash would lose is of no interest here.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
@@ -47,6 +49,19 @@ def database(postgres: EmbeddedServer) -> Iterator[str]:
         connection.execute(f"create database {name} template template0 strategy file_copy")
         yield database_url(postgres.home, name)
         connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def plain_judge() -> Iterator[None]:
+    """Judges without Great Expectations, whose import and frames take most of the time of a few rows."""
+    with judging_plainly():
+        yield
+
+
+@pytest.fixture
+def new_gallery(plain_judge: None, database: str, tmp_path: Path) -> Callable[..., Gallery]:
+    """Makes a gallery without rows on this test's database, judged plainly; takes what `make_gallery` takes."""
+    return partial(make_gallery, migrated(database), tmp_path)
 
 
 @pytest.fixture

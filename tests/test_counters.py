@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,16 @@ import pytest
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Drift, measure
 from community_pipelines.platforms.bazaar.spec import COUNTERS
-from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, at, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, at, day, make_gallery, number
 from tests.publishing import until_waiting
 
 FIRST, SECOND = number(1), number(2)
 ASSET = "counters/community_templates"
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path, shrink_limit=1)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery(shrink_limit=1)
     gallery.add_users("ann", "bob", "cem")
     gallery.add_templates(FIRST, SECOND)
     return gallery

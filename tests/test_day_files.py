@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,20 +21,14 @@ from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.ledger import LakeError, Ledger
 from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from community_pipelines.quality import withheld
-from tests.gallery import METRICS, RAW, Gallery, at, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import METRICS, RAW, Gallery, at, day, make_gallery, number
 
 TEMPLATE = number(1)
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery()
     gallery.add_templates(TEMPLATE)
     return gallery
 

@@ -21,7 +21,7 @@ from community_pipelines.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.platforms.deployment import deployment
-from tests.community import SQL, Community, span
+from tests.community import SQL, Community, community, span
 from tests.patient import FIRST, Patient, admitted, one, subjects
 
 MAPPED = {
@@ -90,6 +90,17 @@ def test_the_minimum_grants_are_enough_for_migrations_nights_and_corrections_on_
     assert app.run("select day from community.deletions_seen") == [(FIRST,)]
     assert reconcile(place, COUNTERS, "again", "apply").refused is None
     gallery.run(span(FIRST, 3), "again")
+
+
+def test_the_command_prints_the_grants_line_by_line(app: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMUNITY_HOME", str(app.home))
+    monkeypatch.setenv("COMMUNITY_START_DATE", str(FIRST))
+    monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", app.url)
+    monkeypatch.setenv("COMMUNITY_DATABASE_URL", app.url)
+    grants = app.says("minimum grants").advice.splitlines()
+    assert len(grants) > 10
+    printed = [line.strip() for line in community("doctor").output.splitlines()]
+    assert [line for line in grants if line not in printed] == []
 
 
 def test_every_single_right_that_is_missing_is_named(app: Patient) -> None:

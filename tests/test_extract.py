@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,20 +19,14 @@ from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import DayWriter, day_bounds
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS, EVENT_TYPES, EVENTS_TABLE
 from community_pipelines.platforms.spec import Platform
-from tests.gallery import Gallery, at, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import Gallery, at, day, make_gallery, number
 
 TEMPLATE = number(1)
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery()
     gallery.add_users("ann", "bob")
     gallery.add_templates(TEMPLATE)
     return gallery

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -23,9 +22,7 @@ from tests.gallery import (
     Gallery,
     at,
     day,
-    judging_plainly,
     make_gallery,
-    migrated,
     number,
 )
 
@@ -38,15 +35,9 @@ MODELS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path, shrink_limit=1)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery(shrink_limit=1)
     gallery.add_templates(TEMPLATE)
     return gallery
 

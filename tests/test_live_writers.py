@@ -27,9 +27,6 @@ from tests.gallery import (
     Gallery,
     at,
     day,
-    judging_plainly,
-    make_gallery,
-    migrated,
     number,
 )
 from tests.live_app import LOG
@@ -39,16 +36,10 @@ ROOT = Path(__file__).parents[1]
 DRIFT = "update community_templates set views_count = 100, uses_count = 7, favorites_count = 3"
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
     """A gallery whose counters are all wrong at first."""
-    gallery = make_gallery(migrated(database), tmp_path, shrink_limit=1)
+    gallery = new_gallery(shrink_limit=1)
     gallery.add_templates(*TEMPLATES)
     gallery.add_views(TEMPLATES[0], at(0), 1)
     gallery.sql(DRIFT)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from community_pipelines.platforms.inspect import SourceError
-from tests.gallery import Gallery, at, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import Gallery, at, day, make_gallery, number
 
 FIRST, SECOND = number(1), number(2)
 ASSET = "counters/community_templates"
 
 
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
-
-
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery()
     gallery.add_users("ann", "bob")
     gallery.add_templates(FIRST, SECOND)
     return gallery

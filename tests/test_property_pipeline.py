@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -30,7 +30,6 @@ from tests.gallery import (
     Gallery,
     at,
     day,
-    judging_plainly,
     make_gallery,
     migrated,
     number,
@@ -40,6 +39,7 @@ from tests.gallery import (
 if TYPE_CHECKING:
     import pandas as pd
 
+pytestmark = pytest.mark.usefixtures("plain_judge")
 TEMPLATES = [number(n) for n in range(1, 5)]
 LISTED = [("active", "public"), ("active", "public"), ("disabled", "public"), ("active", "unlisted")]
 USERS = ["ann", "bob", "O'Brien", '"q", \\N', "", "名前 🎬", " ann"]
@@ -172,12 +172,6 @@ def events(last: int) -> st.SearchStrategy[list[Event]]:
         max_size=25,
         unique_by=lambda event: event.id,
     )
-
-
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
 
 
 class Galleries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from psycopg import errors
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import Published, PublishError
-from tests.gallery import HISTORY, METRICS, Gallery, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import HISTORY, METRICS, Gallery, day, make_gallery, number
 from tests.publishing import FIRST, SECOND, THIRD, Interruption, Row, publish, published, put, records
 
 
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery()
     gallery.add_templates(FIRST, SECOND, THIRD)
     return gallery
 
@@ -88,15 +88,14 @@ def test_rows_of_templates_that_are_gone_are_left_out_and_counted(gallery: Galle
 
 
 def test_a_table_without_foreign_key_gets_no_rows_of_deleted_templates_either(gallery: Gallery) -> None:
-    with judging_plainly():
-        gallery.add_views(FIRST, datetime(2026, 1, 1, 12, tzinfo=UTC), 1)
-        gallery.add_views(SECOND, datetime(2026, 1, 1, 12, tzinfo=UTC), 1)
-        gallery.run(0)
-        gallery.delete_templates(SECOND)
-        gallery.sql("delete from community.publications")
-        publishing.publish(
-            gallery.deployment, load_model("bazaar", "template_counters_daily"), gallery.lake, [day(0)], "run", 100
-        )
+    gallery.add_views(FIRST, datetime(2026, 1, 1, 12, tzinfo=UTC), 1)
+    gallery.add_views(SECOND, datetime(2026, 1, 1, 12, tzinfo=UTC), 1)
+    gallery.run(0)
+    gallery.delete_templates(SECOND)
+    gallery.sql("delete from community.publications")
+    publishing.publish(
+        gallery.deployment, load_model("bazaar", "template_counters_daily"), gallery.lake, [day(0)], "run", 100
+    )
     assert gallery.sql(f"select template_id from {HISTORY}") == [(FIRST,)]
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -14,13 +15,13 @@ import pytest
 from community_pipelines.databases import Connection, DatabaseError
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.publish import Published, PublishError
-from tests.gallery import METRICS, Gallery, day, make_gallery, migrated, number
+from tests.gallery import METRICS, Gallery, day, number
 from tests.publishing import FIRST, SECOND, THIRD, Interruption, publish, published, put, records, until_waiting
 
 
 @pytest.fixture
-def gallery(database: str, tmp_path: Path) -> Gallery:
-    gallery = make_gallery(migrated(database), tmp_path)
+def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
+    gallery = new_gallery()
     gallery.add_templates(FIRST, SECOND, THIRD)
     return gallery
 

@@ -106,7 +106,7 @@ def dbt_build(lake: Lake, first: date, last: date) -> None:
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "COMMUNITY_LAKE": str(lake.root),
-            "COMMUNITY_DBT_DATABASE": str(scratch / "dbt.duckdb"),
+            "DBT_DUCKDB_DATABASE": str(scratch / "dbt.duckdb"),
         },
         capture_output=True,
         text=True,

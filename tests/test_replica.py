@@ -21,15 +21,10 @@ from community_pipelines.embedded import postgres as embedded
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS, COUNTERS
-from tests.gallery import METRICS, START, Gallery, at, day, judging_plainly, make_gallery, migrated, number
+from tests.gallery import METRICS, START, Gallery, at, day, make_gallery, migrated, number
 
 TEMPLATE = number(1)
-
-
-@pytest.fixture(autouse=True)
-def _plain_judge() -> Iterator[None]:
-    with judging_plainly():
-        yield
+pytestmark = pytest.mark.usefixtures("plain_judge")
 
 
 @dataclass(frozen=True)

@@ -108,14 +108,15 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
     if as_json:
         print_json({"residue": sum(abs(row.residue) for row in rows), "days": [vars(row) for row in rows]})
         sys.exit(NO if wrong else 0)
-    shown = [
-        (f"{r.platform}/{r.stream}", str(r.day), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()),
-         r.residue)
-        for r in rows
-    ]  # fmt: skip
-    sums = [sum(row[n] for row in shown) for n in range(2, 7)]  # type: ignore[misc]
     columns = ("stream", "day", "read", "accepted", "duplicates", "quarantined", "residue")
-    console.print(table("every row is accounted for", columns, [*shown, ("total", "", *sums)]))
+    for name in dict.fromkeys(row.platform for row in rows):
+        shown = [
+            (r.stream, str(r.day), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
+            for r in rows
+            if r.platform == name
+        ]
+        sums = [sum(row[n] for row in shown) for n in range(2, 7)]  # type: ignore[misc]
+        console.print(table(f"{name}: rows read, and where they went", columns, [*shown, ("total", "", *sums)]))
     for row in wrong:
         say(f"{row.platform}/{row.stream} {row.day}: {row.fault}", "red")
     sys.exit(NO if wrong else 0)
@@ -145,9 +146,8 @@ def doctor(as_json: bool) -> None:
     for finding in findings:
         console.print(marks[finding.level], end=" ")
         say(f"{finding.platform} {finding.subject}: {finding.seen}")
-        if finding.advice and finding.level != "ok":
-            for line in finding.advice.splitlines():
-                say(f"          {line}", "dim")
+        for line in finding.advice.splitlines():
+            say(f"          {line}", "dim")
     sys.exit(NO if any(finding.level == "problem" for finding in findings) else 0)
 
 

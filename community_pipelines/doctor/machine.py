@@ -66,7 +66,7 @@ def room(subject: str, folder: Path) -> Diagnosis:
 def writable(subject: str, folder: Path, setting: str) -> Diagnosis:
     """Whether a file can be made in a folder, or in the one that it will be made in."""
     there = _nearest(folder)
-    where = f"{folder}" if there == folder else f"{folder} (will be made in {there})"
+    where = f"{folder}" if folder.exists() else f"{folder} (will be made in {there})"
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"x")

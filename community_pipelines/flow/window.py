@@ -123,8 +123,8 @@ def doubtful_days(
 def open_window(settings: Settings, deployment: Deployment, days: Sequence[date], run_id: str) -> Iterator[Window]:
     """Everything that the steps of one run share; closed and cleaned at its end.
 
-    Raises OpenDayError when the last day is not over by the source's clock and replay, ConfigurationError for days
-    before the first partition, SourceError when the source lacks a declared table or column.
+    Raises OpenDayError when the last day is not over by the source's clock and replay, SourceError when the source
+    lacks a declared table or column. Days before the first partition have no partition key: Dagster refuses them.
     """
     lake = Lake(settings.lake_folder)
     platform = deployment.platform
