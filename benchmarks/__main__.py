@@ -11,13 +11,14 @@ from pathlib import Path
 
 import click
 
-from benchmarks import stages
+from benchmarks import snapshots, stages
 from benchmarks.processes import PROJECT, command, work
 from benchmarks.report import Line, console, machine, table, write
 from community_pipelines.embedded import postgres
 
 LARGE = {"extract": stages.extract, "models": stages.models, "quality": stages.quality, "publish": stages.publish}
 SMALL = {"night": stages.night, "year": stages.year}
+SNAPSHOTS = "snapshots"
 RESULTS = PROJECT / "bench-results.json"
 
 
@@ -25,14 +26,16 @@ RESULTS = PROJECT / "bench-results.json"
 @click.option("--repeat", default=5, help="How often everything is measured; the median counts.")
 @click.option("--rows", default=10_000_000, help="Events of the large gallery.")
 @click.option("--days", default=30, help="Days of the large gallery.")
-@click.option("--only", multiple=True, type=click.Choice([*LARGE, *SMALL]), help="Only this stage; may be repeated.")
+@click.option(
+    "--only", multiple=True, type=click.Choice([*LARGE, *SMALL, SNAPSHOTS]), help="Only this stage; may be repeated."
+)
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the galleries here, and use them.")
 def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | None) -> None:
     """Measure speed and memory against floors that are measured in the same run.
 
     Example: python -m benchmarks --rows 1000000 --repeat 1 --only extract --keep /var/tmp/bench
     """
-    wanted = only or [*LARGE, *SMALL]
+    wanted = only or [*LARGE, *SMALL, SNAPSHOTS]
     lines: list[Line] = []
     facts: dict[str, Mapping[str, object]] = {"machine": machine()}
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="community-bench-") as folder:
@@ -51,6 +54,10 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
                 for name in chosen:
                     with console.status(f"measuring {name}"):
                         lines += SMALL[name](small, repeat)
+        if SNAPSHOTS in wanted:
+            with _server(base / SNAPSHOTS) as home, console.status(f"measuring {SNAPSHOTS}"):
+                lines += snapshots.snapshots(home, repeat)
+                facts["versions"] = work(home, "versions").facts
     write(RESULTS, lines, {**facts, "repeat": repeat, "rows": rows, "days": days})
     console.print(table(f"medians of {repeat}", lines))
     for about in facts.values():
@@ -61,11 +68,18 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
 
 @contextmanager
 def _gallery(home: Path, rows: int, days: int) -> Iterator[Path]:
-    """A state folder with a gallery of that size; its PostgreSQL is stopped at the end."""
-    home.mkdir(parents=True, exist_ok=True)
-    try:
+    """A state folder with a gallery of that size."""
+    with _server(home):
         with console.status(f"loading {rows:,} events of {days} days"):
             work(home, "load", rows=rows, days=days)
+        yield home
+
+
+@contextmanager
+def _server(home: Path) -> Iterator[Path]:
+    """A state folder; its PostgreSQL is stopped at the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    try:
         yield home
     finally:
         postgres.stop(home)

@@ -54,9 +54,16 @@ def load_gallery(rows: int, days: int) -> None:
     """Fills the state folder's database with so many events over the days before today (UTC)."""
     from community_pipelines.embedded import sample
     from community_pipelines.runtime import prepare_embedded, remember_start
+    from community_pipelines.snapshots.ingest import opened
 
     settings, place = settings_here()
     prepare_embedded(place)
+
+    def publish() -> None:
+        with opened(settings, place, "sample") as ingest:
+            for _ in ingest.flagged():
+                pass
+
     size = sample.SampleSize(
         templates=TEMPLATES,
         users=max(20_000, rows // EVENTS_PER_USER),
@@ -64,7 +71,7 @@ def load_gallery(rows: int, days: int) -> None:
         events_per_day=max(1, rows // days),
     )
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    report = sample.load(place.source_url, size, midnight)
+    report = sample.load(place.source_url, size, midnight, publish)
     with connect(place.source_url, place.source_setting) as connection:
         connection.execute("vacuum (analyze)")
         connection.execute("checkpoint")

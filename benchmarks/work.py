@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from psycopg import sql
 
-from benchmarks import data, floors
+from benchmarks import data, floors, snapshots
 from benchmarks.data import all_days, folder_beside, models, settings_here
 from community_pipelines.databases import connect
 from community_pipelines.lake.extract import SourceReader
@@ -58,7 +58,7 @@ def run_models(days: int) -> dict[str, float]:
             (folder / shared).symlink_to(settings.lake_folder / shared)
         with (
             lake.staging(BAZAAR.name, "bench") as staging,
-            Engine(BAZAAR, lake, settings.memory_limit, settings.start_date, staging / "spill") as engine,
+            Engine(BAZAAR, lake, settings.memory_limit, settings.start_date, staging) as engine,
         ):
             taken = {}
             for model in gallery_models:
@@ -184,6 +184,10 @@ WORK: dict[str, Callable[..., Mapping[str, object]]] = {
         publish_models,
         steps,
         forget,
+        snapshots.load_projects,
+        snapshots.unpublish_templates,
+        snapshots.ingest_projects,
+        snapshots.copy_scenes,
         load,
         prepare,
         first_day,

@@ -77,12 +77,15 @@ def account(
                 of_stream.append(_day(engine, lake, platform, stream, day, verify))
                 advance(1)
             if any(row.fault for row in of_stream):
-                # A run replaces a day's two files one after the other: look again before calling it a fault.
+                # A run replaces two files one after the other, and a file that is replaced while it is read looks
+                # damaged: look again before calling it a fault.
                 time.sleep(LOOK_AGAIN_SECONDS)
             rows += [_day(engine, lake, platform, stream, row.day, verify) if row.fault else row for row in of_stream]
         for name in _model_names(lake, platform) if verify else ():
             for day in lake.days("models", platform, name):
-                rows += _model_day(engine, lake, platform, name, day)
+                if any(_model_day(engine, lake, platform, name, day)):
+                    time.sleep(LOOK_AGAIN_SECONDS)
+                    rows += _model_day(engine, lake, platform, name, day)
                 advance(1)
     return rows
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from community_pipelines.commands import look, work
+from community_pipelines.commands import look, snapshots, work
 
 
 @click.group("community", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,6 +25,7 @@ for one in (
     look.status,
     work.backfill,
     work.release,
+    snapshots.ingest,
     work.reconcile,
     look.account,
     look.doctor,

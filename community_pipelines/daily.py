@@ -187,7 +187,7 @@ def _metadata(result: DayResult) -> dict[str, Any]:
 def _audit(result: DayResult) -> Verdict:
     findings = [finding for finding in result.findings if finding.severity == "error"]
     description = "" if result.accepted else f"withheld: {_reason(result)}"
-    return Verdict(AUDIT, result.accepted, dg.AssetCheckSeverity.ERROR, description, _table(findings))
+    return Verdict(AUDIT, result.accepted, dg.AssetCheckSeverity.ERROR, description, findings_table(findings))
 
 
 def _watch(result: DayResult) -> Verdict:
@@ -198,7 +198,7 @@ def _watch(result: DayResult) -> Verdict:
     if not judged:
         description = f"not judged: {_reason(result)}"
     passed = judged and not failed
-    return Verdict(WATCH, passed, dg.AssetCheckSeverity.WARN, description, _table(findings))
+    return Verdict(WATCH, passed, dg.AssetCheckSeverity.WARN, description, findings_table(findings))
 
 
 def _reason(result: DayResult) -> str:
@@ -213,7 +213,8 @@ def _sentence(failed: Sequence[Finding]) -> str:
     )
 
 
-def _table(findings: Sequence[Finding]) -> dict[str, Any]:
+def findings_table(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Expectations with what was observed, as a check's metadata; the failed ones first."""
     failed = sum(not finding.success for finding in findings)
     if not findings:
         return {"expectations": 0, "failed": 0}

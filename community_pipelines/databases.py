@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
@@ -95,8 +95,10 @@ def snapshot(connection: Connection) -> Iterator[None]:
 def writing(connection: Connection, lock: str) -> Iterator[None]:
     """A transaction that holds the advisory lock of that name until it ends; waits for it a limited time."""
     with connection.transaction():
-        connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"community:{lock}",))
+        connection.execute(
+            "select set_config('lock_timeout', %s, true), pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            (LOCK_TIMEOUT, f"community:{lock}"),
+        )
         yield
 
 

@@ -18,6 +18,7 @@ from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar import assets as bazaar
+from community_pipelines.platforms.bazaar.snapshots import template_snapshots
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Platform
@@ -77,6 +78,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             executor=dg.in_process_executor,
         ),
         automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
+        template_snapshots(settings),
         automation.alerts(settings),
     )
 

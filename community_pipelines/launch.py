@@ -126,6 +126,29 @@ def launch(
     """
     job = _job(defs, selection)
     _check_days(job, selection, first, last)
+    return _execute(instance, job, selection, {**partition_tags(first, last), **(tags or {})}, {}, on_event)
+
+
+def launch_job(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    name: str,
+    config: Mapping[str, Any],
+    on_event: Callable[[dg.DagsterEvent], None] | None = None,
+) -> LaunchResult:
+    """Run a job that has no days as one Dagster run in this process; otherwise like `launch`."""
+    job = defs.resolve_job_def(name)
+    return _execute(instance, job, list(job.asset_layer.selected_asset_keys), {}, config, on_event)
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    selection: Sequence[dg.AssetKey],
+    tags: Mapping[str, str],
+    config: Mapping[str, Any],
+    on_event: Callable[[dg.DagsterEvent], None] | None,
+) -> LaunchResult:
     pool_storage(instance)
     run_id = str(uuid.uuid4())
     run = create_run(
@@ -134,8 +157,8 @@ def launch(
         LOCATION,
         run_id,
         selection,
-        {**partition_tags(first, last), **process_tags(run_id), "dagster/max_retries": "0", **(tags or {})},
-        {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        {**process_tags(run_id), "dagster/max_retries": "0", **tags},
+        {**config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     outcome = _Outcome()
     for event in execute_run(instance, job, run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date
 from pathlib import Path
@@ -17,8 +17,9 @@ from community_pipelines.databases import connect
 from community_pipelines.definitions import SECONDS_TAG, Flow, build_definitions
 from community_pipelines.embedded import postgres
 from community_pipelines.lake.files import Lake
-from community_pipelines.launch import LaunchResult, instance, launch
+from community_pipelines.launch import LaunchError, LaunchResult, instance, launch, launch_job
 from community_pipelines.plan import Request, make_plan, requests
+from community_pipelines.platforms.bazaar import snapshots
 from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
@@ -55,7 +56,8 @@ def sql_folder(platform: str, kind: str) -> Path:
 
 def app_tables(place: Deployment) -> list[str]:
     """The app's tables as they are called there; `--app` creates none of them where one exists."""
-    return [".".join(place.names.parts(table)) for table in place.platform.tables]
+    tables = (*place.platform.tables, *place.platform.snapshot_tables)
+    return sorted({".".join(place.names.parts(table)) for table in tables})
 
 
 def prepare_embedded(place: Deployment) -> list[migrations.Migration]:
@@ -107,6 +109,27 @@ def run_requests(
             summary.add_seconds(json.loads(run.tags.get(SECONDS_TAG, "{}")), time.perf_counter() - started)
         results.append(result)
     return results
+
+
+def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
+    """One run of `ingest_template_snapshots` over what is flagged; `advance` gets the number of templates so far.
+
+    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
+    """
+    done = 0
+
+    def watch(event: dg.DagsterEvent) -> None:
+        nonlocal done
+        if event.is_step_materialization:
+            done += 1
+            advance(done)
+
+    with dagster_instance(settings) as opened:
+        result = launch_job(
+            build_definitions(settings), opened, snapshots.JOB, snapshots.run_config(flagged=True), watch
+        )
+    if not result.success:
+        raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
 
 
 def catch_up(settings: Settings, opened: dg.DagsterInstance, one: Flow, summary: RunSummary) -> list[LaunchResult]:

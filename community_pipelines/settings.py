@@ -36,6 +36,15 @@ from sqlalchemy.exc import ArgumentError
 
 CONFIG_FILE = "community.toml"
 
+# What scenes of the gallery usually import: React, Remotion, icons, drawing and small helpers.
+ALLOWED_IMPORTS = (
+    "react", "react-dom", "remotion", "@remotion/*", "lucide-react", "framer-motion", "motion", "three",
+    "@react-three/*", "d3", "d3-*", "@iconify/react", "lottie-web", "lottie-react", "gsap", "animejs", "popmotion",
+    "flubber", "simplex-noise", "chroma-js", "tinycolor2", "polished", "culori", "clsx", "classnames", "tailwind-merge",
+    "lodash", "lodash-es", "date-fns", "dayjs", "zod", "nanoid", "seedrandom", "styled-components", "@emotion/*",
+    "recharts", "mathjs", "katex", "react-katex", "prismjs", "react-icons", "@heroicons/react", "@mui/material",
+)  # fmt: skip
+
 
 class ConfigurationError(Exception):
     """A setting is wrong or missing; the message names it and what was expected."""
@@ -107,6 +116,20 @@ class PlatformSettings(BaseModel):
         return self
 
 
+class SnapshotSettings(BaseModel):
+    """What a template may be made of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scenes_per_template: int = Field(default=50, ge=1, description="Most scenes of a template")
+    bytes_per_scene: int = Field(default=256 * 1024, ge=1, description="Most bytes of one scene's code")
+    bytes_per_template: int = Field(default=2 * 1024 * 1024, ge=1, description="Most bytes of all its code")
+    templates_per_owner_and_day: int = Field(default=100, ge=1, description="Most new templates by UTC day")
+    allowed_imports: tuple[str, ...] = Field(
+        default=ALLOWED_IMPORTS, description="Packages that a scene may import; a name may end with *"
+    )
+
+
 class _TomlFile(TomlConfigSettingsSource):
     """A settings file; ConfigurationError names the one that cannot be read."""
 
@@ -137,6 +160,7 @@ class Settings(BaseSettings):
     publish_rows: int = Field(500_000, ge=1, description="Rows a publishing transaction holds before it ends")
     memory_limit: str = Field("300MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's memory limit")
     webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
+    snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
     bazaar: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
 
     _urls = field_validator("database_url")(_postgresql_url)

@@ -136,17 +136,35 @@ class LakeSession(AbstractContextManager["LakeSession"]):
             yield self._answer(statement)
 
     def _answer(self, statement: duckdb.Statement) -> Answer:
-        cursor = self._work(lambda: self._connection.execute(statement))
+        before = self._inodes()
+        try:
+            cursor = self._work(lambda: self._connection.execute(statement))
+        except SqlError:
+            self._refuse_replaced(before)
+            raise
         names = [column[0] for column in cursor.description or ()]
         if statement.type in _QUIET or not names:
             return Answer([], [], iter(()), "done")
         if statement.type in _CHANGES and names == ["Count"]:
-            return Answer([], [], iter(()), f"{cursor.fetchall()[0][0]:,} rows")
-        return Answer(names, [str(column[1]) for column in cursor.description or ()], self._rows(cursor))
+            changed = cursor.fetchall()[0][0]
+            self._refuse_replaced(before)
+            return Answer([], [], iter(()), f"{changed:,} rows")
+        return Answer(names, [str(column[1]) for column in cursor.description or ()], self._rows(cursor, before))
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, cursor: duckdb.DuckDBPyConnection, before: dict[Path, int]) -> Iterator[tuple[Any, ...]]:
         while rows := self._work(lambda: cursor.fetchmany(FETCHED_ROWS)):
             yield from rows
+        self._refuse_replaced(before)
+
+    def _inodes(self) -> dict[Path, int]:
+        return {path: path.stat().st_ino for path in self._files if path.exists()}
+
+    def _refuse_replaced(self, before: dict[Path, int]) -> None:
+        # DuckDB opens a path several times for one query: of a file that is replaced meanwhile it reads a mixture.
+        now = self._inodes()
+        for path, inode in before.items():
+            if now.get(path) != inode:
+                raise SqlError(f"{path} was replaced while this ran, so its answer may be of both; run it again")
 
     def _work(self, call: Callable[[], T]) -> T:
         # DuckDB looks for Ctrl-C only between its tasks, which may be long; it always heeds `interrupt`.

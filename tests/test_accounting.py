@@ -88,7 +88,7 @@ def _write(lake: Lake, day: date, types: list[str | None], duplicates: int = 0, 
 
 
 def _compute(lake: Lake, settings: Settings, days: list[date], tmp_path: Path) -> None:
-    with Engine(BAZAAR, lake, "200MB", settings.start_date, tmp_path / "spill") as engine:
+    with Engine(BAZAAR, lake, "200MB", settings.start_date, tmp_path) as engine:
         for name in ("community_metrics_daily", "community_template_activity_daily"):
             folder = tmp_path / name
             folder.mkdir()

@@ -79,7 +79,7 @@ def our_rows(lake: Lake, model: str, days: Sequence[date]) -> list[Row]:
     """The rows of our runner for those days, and its day files in the lake for the models that read them."""
     start, folder = days[0], lake.root.parent
     rows = []
-    with Engine(BAZAAR, lake, "300MB", start, folder / "spill") as engine:
+    with Engine(BAZAAR, lake, "300MB", start, folder) as engine:
         for staged in engine.run(load_model("bazaar", model), days, Inputs(BAZAAR, lake, start), folder, "test"):
             rows += pq.read_table(staged.path, partitioning=None).to_pylist()
             lake.swap(staged.path, lake.path("models", "bazaar", model, staged.ledger.day))

@@ -1,31 +1,19 @@
-"""The sample gallery: the same rows for the same seed, true to life, loaded as a whole or not at all."""
+"""The sample gallery: the same rows for the same seed, true to life, its templates published by ingest."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import psycopg
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from community_pipelines.databases import DatabaseError
-from community_pipelines.embedded.sample import SampleError, SampleSize, event_days, is_empty, load
-from community_pipelines.migrations import migrate
-
-APP = Path(__file__).parents[1] / "sql" / "bazaar" / "app"
-NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
-SMALL = SampleSize(templates=50, users=300, days=7, events_per_day=500)
-TABLES = (
-    '"bazaar-vid_user"',
-    '"bazaar-vid_project"',
-    "community_templates",
-    "community_favorites",
-    "community_events",
-)
+from community_pipelines.embedded.sample import SampleError, SampleSize, event_days
+from community_pipelines.embedded.sample_gallery import build_gallery
+from tests.gallery import migrated
+from tests.sample import NOW, SMALL, contents, empty, fill, number, rows
 
 # By the counting rules: users whose last favorite or unfavorite, by time and id, is a favorite.
 HELD = """
@@ -89,20 +77,6 @@ ODDITIES = {
 }
 
 
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
-def number(url: str, query: str) -> int:
-    return int(rows(url, f"select count(*) from ({query}) as found")[0][0])
-
-
-def contents(url: str) -> list[list[tuple[Any, ...]]]:
-    """All rows of all tables."""
-    return [rows(url, f"select * from {table} order by 1, 2") for table in TABLES]
-
-
 def told(events: pa.Table, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -112,17 +86,15 @@ def told(events: pa.Table, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def app(database: str) -> str:
-    """An empty app database."""
-    migrate(database, APP)
-    return database
+    """An app database without rows, with our own tables."""
+    return migrated(database)
 
 
 def test_the_same_seed_and_time_give_exactly_the_same_rows_in_every_table(app: str) -> None:
-    load(app, SMALL, NOW)
+    fill(app)
     first = contents(app)
-    with psycopg.connect(app) as connection:
-        connection.execute(f"truncate {', '.join(TABLES)} cascade".encode())
-    load(app, SMALL, NOW)
+    empty(app)
+    fill(app)
     assert contents(app) == first
 
 
@@ -153,12 +125,12 @@ def test_another_seed_gives_other_rows() -> None:
 
 
 def test_the_sizes_asked_for_are_the_sizes_loaded(app: str) -> None:
-    report = load(app, SMALL, NOW)
+    report = fill(app)
     assert (report.first_day, report.last_day) == (date(2026, 2, 25), date(2026, 3, 3))
     assert (report.templates, report.users) == (50, 300)
-    loaded = [number(app, f"select * from {table}") for table in TABLES]
-    assert (loaded[0], loaded[2]) == (300, 50)
-    assert (loaded[3], loaded[4]) == (report.favorites, report.events)
+    tables = ('"bazaar-vid_user"', "community_templates", "community_favorites", "community_events")
+    loaded = [number(app, f"select * from {table}") for table in tables]
+    assert loaded == [300, 50, report.favorites, report.events]
     days = dict(rows(app, "select (created_at at time zone 'UTC')::date, count(*) from community_events group by 1"))
     today = days.pop(date(2026, 3, 4))
     assert sorted(days) == [report.first_day + timedelta(days=day) for day in range(7)]
@@ -182,9 +154,57 @@ def test_the_sample_has(sample: str, oddity: str) -> None:
 def sample(postgres: Any) -> str:
     """An app database with a small sample that tests only read."""
     url: str = postgres.url("sample_to_read")
-    migrate(url, APP)
-    load(url, SMALL, NOW)
+    fill(migrated(url))
     return url
+
+
+def test_every_template_is_the_frozen_copy_of_a_project_of_its_own(sample: str) -> None:
+    copies = """select template.id, scene."order", scene."tsxCode", scene.name, scene.duration,
+            template.owner_user_id, template.title
+        from community_templates as template
+        join "bazaar-vid_project" as project on project.id = template.source_project_id
+            and (project."userId", project.title) = (template.owner_user_id, template.title)
+        join "bazaar-vid_scene" as scene on scene."projectId" = project.id"""
+    frozen = """select template_id, scene_index, tsx_code, scene.title, duration, owner_user_id, template.title
+        from community_template_scenes as scene join community_templates as template on template.id = template_id"""
+    assert number(sample, f"{copies} except {frozen}") == number(sample, f"{frozen} except {copies}") == 0
+    assert number(sample, frozen) == number(sample, 'select * from "bazaar-vid_scene"') > 100
+    assert number(sample, "select distinct source_project_id from community_templates") == 50
+
+
+def test_templates_say_what_was_flagged_with_their_projects(sample: str) -> None:
+    said = """select jsonb_build_object('title', title, 'description', description, 'tags', tags, 'category', category,
+            'formats', supported_formats, 'visibility', visibility)
+        from community_templates where source_project_id::text = project_key"""
+    requests = f"select options = ({said}), status from community.publication_requests where requested_by = 'sample'"
+    assert rows(sample, requests) == [(True, "created")] * 50
+    assert number(sample, "select distinct supported_formats from community_templates") > 2
+
+
+def test_templates_are_as_old_as_the_story_says_and_some_hours_younger_than_their_projects(sample: str) -> None:
+    ages = """select template.created_at - project."createdAt" as age
+        from community_templates as template join "bazaar-vid_project" as project on project.id = source_project_id"""
+    assert rows(sample, f"select min(age) > '15 minutes', max(age) < '4 hours' from ({ages})") == [(True, True)]
+    assert rows(sample, "select max(created_at) < '2026-03-04+00' from community_templates") == [(True,)]
+    younger = """select * from community_template_scenes as scene join community_templates as template
+        on template.id = scene.template_id where scene.created_at <> template.created_at"""
+    assert number(sample, younger) == 0
+    assert number(sample, "select * from community_templates where thumbnail_url ~ ('/' || slug || '.jpg$')") > 40
+
+
+def test_visitors_come_from_the_pages_that_ingest_named(sample: str) -> None:
+    page = "'https://bazaar.example/community/' || template.slug"
+    told = f"""select referrer = {page}, count(*) > 100
+        from community_events join community_templates as template on template.id = template_id
+        where event_type in ('use', 'favorite', 'click') and source = 'community_site' and user_agent !~ 'bot'
+        group by 1"""
+    assert (True, True) in rows(sample, told)
+
+
+def test_who_uses_a_template_takes_all_its_scenes(sample: str) -> None:
+    uses = "select * from community_events as event where event_type = 'use'"
+    scenes = "(select count(*) from community_template_scenes where template_id = event.template_id)"
+    assert number(sample, f"{uses} and scene_count <> {scenes}") == 0 < number(sample, uses)
 
 
 def test_no_event_precedes_its_template_or_its_project(sample: str) -> None:
@@ -217,7 +237,7 @@ def test_only_people_who_are_signed_in_do_more_than_look_and_crawlers_never_sign
 
 
 def test_cached_counters_are_wrong_but_by_far_less_than_a_tenth_of_the_truth(app: str) -> None:
-    report = load(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000), NOW)
+    report = fill(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000))
     found = rows(app, TRUTH)
     off = 0
     for cached, true in ((1, 2), (3, 4), (5, 6)):
@@ -229,7 +249,7 @@ def test_cached_counters_are_wrong_but_by_far_less_than_a_tenth_of_the_truth(app
 
 
 def test_favorites_agree_with_the_event_log_but_for_six(app: str) -> None:
-    load(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000), NOW)
+    fill(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000))
     users = 'where user_id in (select id from "bazaar-vid_user")'
     logged = set(rows(app, f"select * from ({HELD}) as held {users}"))
     stored = set(rows(app, "select user_id, template_id from community_favorites"))
@@ -282,77 +302,20 @@ def test_templates_appear_all_through_the_window(sample: str) -> None:
     assert 20 <= found[0][0] <= 40
 
 
-def test_a_database_with_rows_is_refused_and_left_as_it_was(app: str) -> None:
-    assert is_empty(app)
-    load(app, SMALL, NOW)
-    assert not is_empty(app)
-    before = contents(app)
-    with pytest.raises(SampleError, match=r"is not empty \(.*community_events.*\)"):
-        load(app, SMALL, NOW)
-    assert contents(app) == before
+def test_nobody_owns_more_templates_than_ingest_takes_of_one_owner_on_a_day() -> None:
+    for size in (SampleSize(), SampleSize(templates=400, users=20)):
+        gallery = build_gallery(size, NOW)
+        people, templates = gallery.people, gallery.templates
+        assert 20 < np.bincount(templates.owner).max() <= 40
+        assert people.exists[templates.owner].all()
+    late = people.created[templates.owner] > templates.project_created
+    assert late.sum() == 0
 
 
-def test_of_two_loads_at_once_one_is_refused(app: str) -> None:
-    def attempt(seed: int) -> str:
-        try:
-            load(app, SampleSize(templates=50, users=300, days=7, events_per_day=500, seed=seed), NOW)
-        except SampleError as error:
-            return str(error)
-        return "loaded"
-
-    with ThreadPoolExecutor(2) as pool:
-        ends = sorted(pool.map(attempt, (1, 2)))
-    assert ends[0] == "loaded"
-    assert "is not empty" in ends[1]
-    assert number(app, "select * from community_templates") == 50
-
-
-def test_a_load_that_breaks_off_leaves_nothing_behind(app: str) -> None:
-    def stumble(stage: str, done: int, total: int) -> None:
-        if stage == "events" and done > 1_000:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        load(app, SMALL, NOW, stumble)
-    assert [number(app, f"select * from {table}") for table in TABLES] == [0] * 5
-    load(app, SMALL, NOW)
-
-
-def test_a_database_that_refuses_a_row_is_named_and_left_empty(app: str) -> None:
-    with psycopg.connect(app) as connection:
-        connection.execute("alter table community_events add check (event_type <> 'mix')")
-    with pytest.raises(SampleError, match=r"not loaded into test_\w+ .*nothing was kept.*check constraint"):
-        load(app, SMALL, NOW)
-    assert is_empty(app)
-
-
-def test_progress_counts_events_up_to_their_total(app: str) -> None:
-    seen: list[tuple[str, int, int]] = []
-    report = load(app, SMALL, NOW, lambda *step: seen.append(step))
-    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == [
-        "users",
-        "projects",
-        "templates",
-        "events",
-        "favorites and counters",
-    ]
-    assert all(done <= total for _, done, total in seen)
-    events = [(done, total) for stage, done, total in seen if stage == "events"]
-    assert events == sorted(events, key=lambda step: step[0])
-    assert events[-1] == (report.events, report.events)
-    assert events[0][1] == pytest.approx(report.events, rel=0.1)
-
-
-def test_a_database_without_the_tables_is_told_how_to_get_them(database: str) -> None:
-    with pytest.raises(SampleError, match=r"no table community_templates: .*community migrate --platform bazaar --app"):
-        is_empty(database)
-    with pytest.raises(SampleError, match="no table bazaar-vid_user"):
-        load(database, SMALL, NOW)
-
-
-def test_a_database_out_of_reach_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match=f"bazaar at {tmp_path}"):
-        load(f"postgresql:///bazaar?host={tmp_path}&user=postgres", SMALL, NOW)
+def test_more_templates_than_its_users_may_own_are_refused() -> None:
+    assert SampleSize(templates=200, users=10)
+    with pytest.raises(SampleError, match="users must be 11 or more for 201 templates, and are 10"):
+        SampleSize(templates=201, users=10)
 
 
 @pytest.mark.parametrize("name", ["templates", "users", "days", "events_per_day"])
@@ -362,7 +325,7 @@ def test_a_size_of_nothing_is_refused(name: str) -> None:
 
 
 def test_the_smallest_size_works(app: str) -> None:
-    report = load(app, SampleSize(templates=4, users=10, days=1, events_per_day=1), NOW)
+    report = fill(app, SampleSize(templates=4, users=10, days=1, events_per_day=1))
     assert (report.templates, report.users) == (4, 10)
     assert report.first_day == report.last_day == date(2026, 3, 3)
 

@@ -10,7 +10,7 @@ import pytest
 
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
-from community_pipelines.settings import ConfigurationError, Settings, load
+from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, load
 
 URL = "postgresql://clerk:hidden@db.example/app"
 
@@ -79,6 +79,17 @@ class TestWhereTheyComeFrom:
         assert names.table(events).as_string() == '"public"."bazaar-vid_community_event"'
         assert names.column(events, "created_at").as_string() == '"createdAt"'
         assert names.column(events, "user_id").as_string() == '"user_id"'
+
+    def test_the_limits_of_templates(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "@remotion/*" in load().snapshots.allowed_imports
+        write('[snapshots]\nscenes_per_template = 7\nallowed_imports = ["react", "three"]')
+        monkeypatch.setenv("COMMUNITY_SNAPSHOTS__TEMPLATES_PER_OWNER_AND_DAY", "3")
+        limits = load().snapshots
+        assert (limits.scenes_per_template, limits.templates_per_owner_and_day) == (7, 3)
+        assert limits.allowed_imports == ("react", "three")
+        write("[snapshots]\nscenes_per_template = 0")
+        with pytest.raises(ConfigurationError, match=r"snapshots\.scenes_per_template"):
+            load()
 
     def test_arguments_come_before_the_environment_and_that_before_the_files(
         self, monkeypatch: pytest.MonkeyPatch
@@ -249,5 +260,10 @@ def test_secrets_do_not_show() -> None:
 
 
 def test_every_setting_says_what_it_is() -> None:
-    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
-    assert undescribed == ["bazaar"]
+    undescribed = [
+        name
+        for settings in (Settings, SnapshotSettings)
+        for name, field in settings.model_fields.items()
+        if not field.description
+    ]
+    assert undescribed == ["snapshots", "bazaar"]

@@ -147,6 +147,17 @@ def test_a_day_that_is_replaced_while_the_session_is_open_is_read_anew(opened: L
     assert _rows(opened, "select count(*) from bazaar.community_events") == [(501,)]
 
 
+def test_an_answer_is_refused_when_a_day_was_replaced_while_it_was_read(opened: LakeSession, lake: Lake) -> None:
+    staged, path = lake.root / "staged.parquet", lake.path("raw", "bazaar", "community_events", DAY)
+    staged.write_bytes(path.read_bytes())
+    for answer in opened.run("select * from bazaar.community_events; create table mine as select 1"):
+        if staged.exists():
+            lake.swap(staged, path)
+            with pytest.raises(SqlError, match=f"{path.parent.name}/.* was replaced .* run it again"):
+                list(answer.rows)
+    assert _rows(opened, "from mine") == [(1,)]
+
+
 def _content(root: Path) -> dict[str, str]:
     files = (path for path in root.rglob("*") if path.is_file())
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -343,7 +354,7 @@ class _Terminal:
 
     def until(self, text: str) -> str:
         """What was said up to and including that text, and after the last call."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while text not in self.said:
             assert time.monotonic() < deadline, f"{text!r} does not come after {self.said!r}"
             if select.select([self.ours], [], [], 0.2)[0]:

@@ -126,7 +126,7 @@ def _load_sample(settings: Settings, size: SampleSize) -> Settings:
     from community_pipelines.embedded import sample as samples
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import say, stages
-    from community_pipelines.runtime import prepare_embedded, remember_start
+    from community_pipelines.runtime import prepare_embedded, publish_flagged, remember_start
 
     if not settings.bazaar.embedded:
         raise ConfigurationError(
@@ -135,7 +135,11 @@ def _load_sample(settings: Settings, size: SampleSize) -> Settings:
     place = deployment(settings, flow("bazaar").platform)
     prepare_embedded(place)
     with stages() as show:
-        report = samples.load(place.source_url, size, datetime.now(UTC), show)
+
+        def publish() -> None:
+            publish_flagged(settings, lambda done: show("templates", done, size.templates))
+
+        report = samples.load(place.source_url, size, datetime.now(UTC), publish, show)
     remember_start(settings.home, report.first_day)
     say(
         f"sample gallery: {report.templates:,} templates, {report.users:,} users, {report.events:,} events from "

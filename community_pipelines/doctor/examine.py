@@ -128,6 +128,7 @@ class _Patient:
             ("source pooler", lambda: servers.pooler(database, connection)),
             ("source replica", lambda: servers.replica(database, connection, grace)),
             ("source tables", lambda: tables.declared(database, connection, place)),
+            ("source tables of template snapshots", lambda: tables.declared_for_snapshots(database, connection, place)),
             ("source rights", lambda: rights.rights(database, connection, reads, "source rights")),
             ("source row security", lambda: rights.hidden_rows(database, connection, reads)),
         ]
@@ -239,7 +240,7 @@ def _answers(database: Database, subject: str, check: Callable[[], Findings]) ->
 
 
 def _faulty(connection: Connection, place: Deployment) -> set[str]:
-    return {fault.table for fault in find_faults(connection, place)}
+    return {fault.table for fault in find_faults(connection, place, place.platform.tables)}
 
 
 def _version(database: Database, connection: Connection, writes: bool) -> Diagnosis:

@@ -26,7 +26,9 @@ OWN_TABLES: Mapping[str, tuple[str, ...]] = {
     "deletions_seen": _ALTER,
     "migrations": _ADD,
     "publications": _ALTER,
+    "publication_requests": _ALTER,
     "reconciliations": _ADD,
+    "template_versions": _ALTER,
     "withheld_days": _ALTER,
 }
 

@@ -28,12 +28,23 @@ IN_ORDER = 0.99
 def declared(database: Database, connection: Connection, deployment: Deployment) -> Iterator[Diagnosis]:
     """Tables and columns that are missing or of another type."""
     subject = f"{database.purpose} tables"
-    faults = find_faults(connection, deployment)
+    faults = find_faults(connection, deployment, deployment.platform.tables)
     for fault in faults:
         yield Diagnosis(database.platform, subject, "problem", fault.what, fault.advice)
     if not faults:
         count = len(deployment.platform.tables)
         yield Diagnosis(database.platform, subject, "ok", f"all {count} declared tables are there, with their columns")
+
+
+def declared_for_snapshots(database: Database, connection: Connection, deployment: Deployment) -> Iterator[Diagnosis]:
+    """Tables and columns that template snapshots need; a warning, since the daily flow goes on without them."""
+    subject = f"{database.purpose} tables of template snapshots"
+    faults = find_faults(connection, deployment, deployment.platform.snapshot_tables)
+    for fault in faults:
+        advice = f"{fault.advice}; without it `community ingest` cannot run, all else can"
+        yield Diagnosis(database.platform, subject, "warning", fault.what, advice)
+    if not faults:
+        yield Diagnosis(database.platform, subject, "ok", "all are there, with their columns")
 
 
 def migrated(database: Database, kinds: Sequence[str]) -> tuple[Diagnosis, bool]:

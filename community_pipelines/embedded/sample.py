@@ -1,7 +1,11 @@
-"""Loads the sample gallery into an empty app database, in one transaction.
+"""Loads the sample gallery into an empty app database: projects, their templates by way of ingest, and events.
 
 Here: the checks before, the tables that are written, and what a careless app made of its cached counters. Not
-here: what the sample consists of (`sample_gallery`, `sample_events`) and creating tables (migrations).
+here: what the sample consists of (`sample_gallery`, `sample_events`), its rows at rest (`sample_tables`),
+publishing projects as templates (`snapshots`, called by whoever calls `load`) and creating tables (migrations).
+
+There are two transactions, since ingest lies between them. A load that ended after the first one is taken up
+again: the requests to publish, which are marked as the sample's, say so until there is an event.
 
 The app of the sample counts carelessly: it adds every favorite and subtracts every unfavorite, first or not,
 and loses about one in a hundred increments of views and uses. So the first reconcile has true work to do.
@@ -9,38 +13,90 @@ and loses about one in a hundred increments of views and uses. So the first reco
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
-import pyarrow as pa
 
 from community_pipelines.databases import connect, place
 from community_pipelines.embedded import sample_words as words
-from community_pipelines.embedded.sample_events import arrivals, event_days, uuids
-from community_pipelines.embedded.sample_gallery import (
-    DAY,
-    Gallery,
-    Ints,
-    SampleError,
-    SampleSize,
-    build_gallery,
+from community_pipelines.embedded.sample_events import arrivals, event_days
+from community_pipelines.embedded.sample_gallery import DAY, Gallery, SampleError, SampleSize, build_gallery
+from community_pipelines.embedded.sample_tables import (
+    REQUESTED_BY,
+    project_keys,
+    projects_table,
+    requests_table,
+    scenes_table,
+    story_table,
+    users_table,
 )
 
 __all__ = ["SampleError", "SampleReport", "SampleSize", "event_days", "is_empty", "load"]
 
 Progress = Callable[[str, int, int], None]
-_Columns = dict[str, Any]
 
-USERS, PROJECTS = "bazaar-vid_user", "bazaar-vid_project"
+USERS, PROJECTS, SCENES = "bazaar-vid_user", "bazaar-vid_project", "bazaar-vid_scene"
 TEMPLATES, FAVORITES, EVENTS = "community_templates", "community_favorites", "community_events"
-_TABLES = (USERS, PROJECTS, TEMPLATES, FAVORITES, EVENTS)
+TEMPLATE_SCENES = "community_template_scenes"
+# Our own, in the schema community.
+REQUESTS, VERSIONS = "publication_requests", "template_versions"
+_APP_TABLES = (USERS, PROJECTS, SCENES, TEMPLATES, TEMPLATE_SCENES, FAVORITES, EVENTS)
+_OWN_TABLES = (REQUESTS, VERSIONS)
+# What a first stage and ingest leave empty.
+_LAST_FILLED = (FAVORITES, EVENTS)
 
-_TIME = pa.timestamp("us", tz="UTC")
+_BEGUN = f"select min(requested_at) from community.publication_requests where requested_by = '{REQUESTED_BY}'"
+_KEYS = f"select project_key from community.publication_requests where requested_by = '{REQUESTED_BY}'"
+
+# Whoever takes up a sample again wants to see what was rejected tried again.
+_FLAG_AGAIN = f"""
+update community.publication_requests as request
+set done_at = null, status = null, detail = null
+where requested_by = '{REQUESTED_BY}'
+    and done_at is not null
+    and not exists (select from community.template_versions where project_key = request.project_key)
+"""
+
+_PUBLISHED = f"""
+select version.project_key, template.id::text, template.slug
+from community.template_versions as version
+join community_templates as template on template.id = version.template_id
+where version.project_key in ({_KEYS})
+"""
+
+_STORY = """
+create temporary table sample_story (
+    template_id uuid primary key,
+    created_at timestamptz,
+    updated_at timestamptz,
+    status text,
+    pictured boolean
+) on commit drop
+"""
+
+# Ingest made all of them just now, active and without a picture.
+_BACKDATE_TEMPLATES = f"""
+update community_templates as template
+set created_at = story.created_at,
+    updated_at = story.updated_at,
+    status = story.status,
+    thumbnail_url = case when story.pictured then '{words.CDN}/thumbnails/' || template.slug || '.jpg' end
+from sample_story as story
+where story.template_id = template.id
+"""
+
+_BACKDATE_SCENES = """
+update community_template_scenes as scene
+set created_at = story.created_at
+from sample_story as story
+where story.template_id = scene.template_id
+"""
 
 # A lost increment is a property of its event: the last byte of the id is random, and 3 of 256 are about 1%.
 _COUNTS = """
@@ -133,110 +189,93 @@ class _Cursor(Protocol):
 
 
 def is_empty(url: str) -> bool:
-    """Whether the app database has no template and no event. Raises SampleError and DatabaseError."""
+    """Whether a sample may go into the app database: no event, and no template or those of an unfinished sample.
+
+    Raises SampleError when a table is missing, and DatabaseError.
+    """
     with connect(url, "its URL") as connection, connection.cursor() as cursor:
-        return not _filled(cursor, (TEMPLATES, EVENTS), url)
+        filled = _filled(cursor, url)
+        return EVENTS not in filled and (TEMPLATES not in filled or _value(cursor, _BEGUN) is not None)
 
 
-def load(url: str, size: SampleSize, now: datetime, progress: Progress | None = None) -> SampleReport:
-    """Fills the app database of a libpq URL with a sample: all of it, or nothing.
+def load(
+    url: str, size: SampleSize, now: datetime, publish: Callable[[], None], progress: Progress | None = None
+) -> SampleReport:
+    """Fills the app database of a libpq URL with a sample.
+
+    `publish` is called in between and publishes what is flagged in `community.publication_requests`. What was
+    begun with the same size and not finished is gone on with, and ends when it would have ended then.
 
     The sample ends at `now` (with time zone); the same size on the same UTC day gives the same rows for its
     full days. `progress` gets a stage's name, what is done and the total. Raises SampleError when a table is
-    missing or has rows, or when the database refuses; DatabaseError when it cannot be reached.
+    missing or has rows, when templates were not published, or when the database refuses; DatabaseError when it
+    cannot be reached.
     """
+    show = progress or _silent
     with connect(url, "its URL") as connection, connection.cursor() as check:
-        _refuse_filled(check, url)
-    gallery = build_gallery(size, now)
+        _begun(check, url)
+    with _transaction(url, "nothing was kept") as cursor:
+        begun = _begun(cursor, url)
+        gallery = build_gallery(size, begun or now)
+        if begun is None:
+            _write_projects(cursor, gallery, show)
+        else:
+            _refuse_other(cursor, gallery, url)
+            cursor.execute(_FLAG_AGAIN)
+    publish()
+    with _transaction(url, "its projects and templates were kept, load it again to go on") as cursor:
+        _begun(cursor, url)
+        gallery = _with_ids(cursor, gallery, url)
+        show("templates", size.templates, size.templates)
+        return _write_history(cursor, gallery, show)
+
+
+@contextmanager
+def _transaction(url: str, what_is_kept: str) -> Iterator[adbc.Cursor]:
     try:
         with adbc.connect(url) as connection, connection.cursor() as cursor:
             # A second load waits here, and then finds rows.
             cursor.execute(f"lock table {TEMPLATES} in share row exclusive mode")
-            _refuse_filled(cursor, url)
-            report = _fill(cursor, gallery, progress or _silent)
+            yield cursor
             connection.commit()
-            return report
     except adbc.Error as error:
-        raise SampleError(f"the sample was not loaded into {place(url)}, nothing was kept: {error}") from error
+        raise SampleError(f"the sample was not loaded into {place(url)}, {what_is_kept}: {error}") from error
 
 
-def users_table(gallery: Gallery) -> pa.Table:
-    """The rows of the app's users: those who still have an account."""
-    people = gallery.people
-    rng = np.random.default_rng([gallery.size.seed, 7])
-    first = rng.integers(0, len(words.FIRST_NAMES), len(people.ids))
-    last = rng.integers(0, len(words.LAST_NAMES), len(people.ids))
-    names = [(words.FIRST_NAMES[one], words.LAST_NAMES[other]) for one, other in zip(first, last, strict=True)]
-    mails = [
-        f"{one}.{other}.{number}@{words.MAIL_DOMAINS[number % len(words.MAIL_DOMAINS)]}".lower()
-        for number, (one, other) in enumerate(names)
-    ]
-    columns: _Columns = {
-        "id": people.ids,
-        "name": [f"{one} {other}" for one, other in names],
-        "email": mails,
-        "createdAt": _times(people.created),
-    }
-    return pa.table(columns).filter(pa.array(people.exists))
-
-
-def projects_table(gallery: Gallery) -> pa.Table:
-    """The rows of the app's projects, at least one for each user."""
-    people = gallery.people
-    rng = np.random.default_rng([gallery.size.seed, 8])
-    count = len(people.project_owner)
-    subjects = [subject for about, _ in words.CATEGORIES.values() for subject in about]
-    chosen = zip(rng.integers(0, len(subjects), count), rng.integers(0, len(words.PROJECT_WORDS), count), strict=True)
-    columns: _Columns = {
-        "id": uuids(people.project_ids),
-        "userId": pa.array(people.ids).take(people.project_owner),
-        "title": [f"{subjects[subject]} {words.PROJECT_WORDS[word]}" for subject, word in chosen],
-        "createdAt": _times(people.project_created),
-        "updatedAt": _times(people.project_created),
-    }
-    return pa.table(columns).filter(pa.array(people.exists[people.project_owner]))
-
-
-def templates_table(gallery: Gallery) -> pa.Table:
-    """The rows of the templates, without their counters; json columns in PostgreSQL's binary form."""
-    templates, people, texts = gallery.templates, gallery.people, gallery.templates.texts
-    rng = np.random.default_rng([gallery.size.seed, 9])
-    count = gallery.size.templates
-    formats = (["landscape", "portrait", "square"], ["portrait"], ["landscape", "square"], ["landscape"])
-    fitting = rng.choice(len(formats), count, p=(0.7, 0.15, 0.1, 0.05))
-    projects = people.project_ids[people.projects_from[templates.owner]]
-    pictured = rng.random(count) < 0.96
-    columns: _Columns = {
-        "id": uuids(templates.ids),
-        "slug": [text.slug for text in texts],
-        "title": [text.title for text in texts],
-        "description": [text.description for text in texts],
-        "owner_user_id": pa.array(people.ids).take(templates.owner),
-        "source_project_id": uuids(projects, rng.random(count) < 0.9),
-        "thumbnail_url": [
-            f"{words.CDN}/thumbnails/{text.slug}.jpg" if picture else None
-            for text, picture in zip(texts, pictured, strict=True)
-        ],
-        "supported_formats": [_jsonb(formats[chosen]) for chosen in fitting],
-        "tags": [_jsonb(text.tags) for text in texts],
-        "category": [text.category for text in texts],
-        "visibility": ["public" if listed else "unlisted" for listed in templates.listed],
-        "status": ["disabled" if at <= gallery.start(gallery.size.days) else "active" for at in templates.disabled_at],
-        "created_at": _times(templates.created),
-        "updated_at": _times(templates.updated),
-    }
-    return pa.table(columns)
-
-
-def _fill(cursor: adbc.Cursor, gallery: Gallery, progress: Progress) -> SampleReport:
-    users = users_table(gallery)
+def _write_projects(cursor: adbc.Cursor, gallery: Gallery, progress: Progress) -> None:
     for stage, table, rows in (
-        ("users", USERS, users),
+        ("users", USERS, users_table(gallery)),
         ("projects", PROJECTS, projects_table(gallery)),
-        ("templates", TEMPLATES, templates_table(gallery)),
+        ("scenes", SCENES, scenes_table(gallery)),
     ):
         cursor.adbc_ingest(table, rows, mode="append")
+        cursor.execute(f'analyze "{table}"')
         progress(stage, rows.num_rows, rows.num_rows)
+    cursor.adbc_ingest(REQUESTS, requests_table(gallery), mode="append", db_schema_name="community")
+
+
+def _with_ids(cursor: adbc.Cursor, gallery: Gallery, url: str) -> Gallery:
+    """The gallery with its templates' true ids and slugs. Raises SampleError when ingest did not make them all."""
+    cursor.execute(_PUBLISHED)
+    made = {key: (UUID(template).bytes, slug) for key, template, slug in cursor.fetchall()}
+    keys = project_keys(gallery.templates)
+    missing = [key for key in keys if key not in made]
+    if missing:
+        raise SampleError(
+            f"{len(missing)} of the sample's {len(keys)} templates were not published into {place(url)}: "
+            f"community.publication_requests says why in the column detail (project {missing[0]}, for one); "
+            "load the sample again to go on"
+        )
+    ids = np.frombuffer(b"".join(made[key][0] for key in keys), dtype=np.uint8).reshape(-1, 16)
+    slugs = [made[key][1] for key in keys]
+    return replace(gallery, templates=replace(gallery.templates, ids=ids, slugs=slugs))
+
+
+def _write_history(cursor: adbc.Cursor, gallery: Gallery, progress: Progress) -> SampleReport:
+    cursor.execute(_STORY)
+    cursor.adbc_ingest("sample_story", story_table(gallery), mode="append", temporary=True)
+    cursor.execute(_BACKDATE_TEMPLATES)
+    cursor.execute(_BACKDATE_SCENES)
 
     events = 0
     today = (gallery.now - gallery.start(gallery.size.days)) / DAY
@@ -254,52 +293,58 @@ def _fill(cursor: adbc.Cursor, gallery: Gallery, progress: Progress) -> SampleRe
         first_day=gallery.first_day,
         last_day=gallery.last_day,
         templates=gallery.size.templates,
-        users=users.num_rows,
+        users=gallery.size.users,
         events=events,
-        favorites=_number(cursor, "select count(*) from community_favorites"),
-        counters_off=_number(cursor, _COUNTERS_OFF),
+        favorites=int(_value(cursor, "select count(*) from community_favorites")),
+        counters_off=int(_value(cursor, _COUNTERS_OFF)),
     )
-    for table in _TABLES:
+    for table in _APP_TABLES:
         cursor.execute(f'analyze "{table}"')
     return report
 
 
-def _refuse_filled(cursor: _Cursor, url: str) -> None:
-    filled = _filled(cursor, _TABLES, url)
-    if filled:
+def _begun(cursor: _Cursor, url: str) -> datetime | None:
+    """When the unfinished sample was begun that the database holds; None when it is empty. Raises SampleError."""
+    filled = _filled(cursor, url)
+    if not filled:
+        return None
+    begun: datetime | None = _value(cursor, _BEGUN)
+    if begun is None or set(filled) & set(_LAST_FILLED):
         raise SampleError(
             f"the database {place(url)} is not empty ({', '.join(filled)}): a sample goes into an empty one only"
         )
+    return begun
 
 
-def _filled(cursor: _Cursor, tables: tuple[str, ...], url: str) -> list[str]:
+def _refuse_other(cursor: adbc.Cursor, gallery: Gallery, url: str) -> None:
+    cursor.execute(_KEYS)
+    # The ids of the projects follow from the whole size.
+    if {key for (key,) in cursor.fetchall()} != set(project_keys(gallery.templates)):
+        raise SampleError(
+            f"the database {place(url)} is not empty, it holds an unfinished sample of another size: load that one "
+            "to its end, or begin with an empty database"
+        )
+
+
+def _filled(cursor: _Cursor, url: str) -> list[str]:
     """Those of the tables that have rows."""
+    tables = [(name, f'"{name}"') for name in _APP_TABLES]
+    tables += [(f"community.{name}", f"community.{name}") for name in _OWN_TABLES]
     filled = []
-    for table in tables:
-        cursor.execute(f"select to_regclass('\"{table}\"') is null")
-        if cursor.fetchone()[0]:
+    for name, quoted in tables:
+        if _value(cursor, f"select to_regclass('{quoted}') is null"):
             raise SampleError(
-                f"the database {place(url)} has no table {table}: create the app's tables first "
+                f"the database {place(url)} has no table {name}: create the tables first "
                 "(community migrate --platform bazaar --app)"
             )
-        cursor.execute(f'select exists (select from "{table}")')
-        if cursor.fetchone()[0]:
-            filled.append(table)
+        if _value(cursor, f"select exists (select from {quoted})"):
+            filled.append(name)
     return filled
 
 
-def _number(cursor: _Cursor, query: str) -> int:
+def _value(cursor: _Cursor, query: str) -> Any:
     cursor.execute(query)
-    return int(cursor.fetchone()[0])
-
-
-def _times(microseconds: Ints) -> pa.Array[Any]:
-    return pa.array(microseconds).cast(_TIME)
-
-
-def _jsonb(value: list[str]) -> bytes:
-    # PostgreSQL's binary form of jsonb is a version byte before the text.
-    return b"\x01" + json.dumps(value).encode()
+    return cursor.fetchone()[0]
 
 
 def _silent(stage: str, done: int, total: int) -> None:

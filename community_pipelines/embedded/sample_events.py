@@ -207,7 +207,7 @@ class _Tables:
 
     def __init__(self, gallery: Gallery) -> None:
         templates, people = gallery.templates, gallery.people
-        pages = [f"{words.SITE}/community/{text.slug}" for text in templates.texts]
+        pages = [f"{words.SITE}/community/{slug}" for slug in templates.slugs]
         self._templates = templates.ids
         self._projects = people.project_ids
         self._users = pa.array(people.ids)

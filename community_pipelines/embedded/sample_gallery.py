@@ -6,6 +6,8 @@ Here: who and what exists, since when, how popular it is. Not here: what people 
 The story: the gallery opens on the first day of the window, filled with the templates that the team had
 prepared, for users whom the app already had. Users, templates and traffic grow from then on. Everything
 follows from the seed and the day of `now`; times are microseconds since 1970 in UTC.
+
+Templates are not written by the sample: each has a project of its own, which the project's own ingest publishes.
 """
 
 from __future__ import annotations
@@ -43,6 +45,10 @@ _SPIKE_COURSE = (0.35, 1.0, 0.72, 0.46, 0.28, 0.15, 0.07)
 _SCENES = np.array((1, 2, 3, 4, 5, 6, 8, 12))
 _SCENES_OFTEN = np.array((0.08, 0.16, 0.24, 0.2, 0.14, 0.09, 0.06, 0.03))
 
+# Ingest publishes a limited number of templates for an owner and day, and it publishes all of these on one.
+_MOST_OF_ONE_OWNER = 40
+_MOST_FOR_EACH_USER = _MOST_OF_ONE_OWNER // 2
+
 
 class SampleError(Exception):
     """The sample cannot be made or loaded; the message says why and what to do."""
@@ -62,6 +68,11 @@ class SampleSize:
         for name, least in (("templates", 4), ("users", 10), ("days", 1), ("events_per_day", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise SampleError(f"the sample's {name} must be {least} or more, and is {getattr(self, name)}")
+        if self.templates > _MOST_FOR_EACH_USER * self.users:
+            raise SampleError(
+                f"the sample's users must be {-(-self.templates // _MOST_FOR_EACH_USER)} or more for "
+                f"{self.templates} templates, and are {self.users}"
+            )
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,6 @@ class People:
 class Text:
     """What a template says about itself."""
 
-    slug: str
     title: str
     description: str
     category: str
@@ -106,9 +116,15 @@ class Text:
 
 @dataclass(frozen=True)
 class Templates:
-    """Templates in the order of their creation. `appeal` is how often they are looked at, in any unit."""
+    """Templates in the order of their creation. `appeal` is how often they are looked at, in any unit.
+
+    `projects` are the ids of the projects that become them. `ids` and `slugs` are stand-ins until ingest made others.
+    """
 
     ids: Bytes
+    slugs: list[str]
+    projects: Bytes
+    project_created: Ints
     created: Ints
     updated: Ints
     owner: Ints
@@ -259,6 +275,7 @@ def _templates(size: SampleSize, people: People, opening: int, today: int) -> Te
     passed = np.cumsum(makers)
     known = passed[np.maximum(np.searchsorted(people.created, created - DAY), 1) - 1]
     owner = np.searchsorted(passed, rng.random(count) * known, side="right")
+    _relieve(rng, owner, created, people)
 
     hidden = rng.permutation(prepared)
     disabled = hidden[: max(1, round(prepared * 0.03))]
@@ -269,8 +286,13 @@ def _templates(size: SampleSize, people: People, opening: int, today: int) -> Te
 
     edited = created + rng.exponential(5 * DAY, count).astype(np.int64)
     updated = np.where((rng.random(count) < 0.5) & (edited < today), edited, created)
+    projects = np.random.default_rng([size.seed, 10, count, size.users, size.days, size.events_per_day])
+    ids = random_ids(rng, count)
     return Templates(
-        ids=random_ids(rng, count),
+        ids=ids,
+        slugs=_text_ids(ids),
+        projects=random_ids(projects, count),
+        project_created=created - (projects.uniform(0.3, 3, count) * HOUR).astype(np.int64),
         created=created,
         updated=np.where(disabled_at < today, disabled_at, updated),
         owner=owner,
@@ -281,6 +303,20 @@ def _templates(size: SampleSize, people: People, opening: int, today: int) -> Te
         listed=listed,
         disabled_at=disabled_at,
     )
+
+
+def _relieve(rng: np.random.Generator, owner: Ints, created: Ints, people: People) -> None:
+    """Gives what an owner has too many of to other users who were there by then, as far as there are any."""
+    while True:
+        order = np.argsort(owner, kind="stable")
+        ranks = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])
+        excess = order[ranks >= _MOST_OF_ONE_OWNER]
+        if not len(excess):
+            return
+        full = np.bincount(owner, minlength=len(people.ids)) >= _MOST_OF_ONE_OWNER
+        passed = np.cumsum(np.where(people.exists & ~full, people.activity, 0))
+        known = passed[np.maximum(np.searchsorted(people.created, created[excess] - DAY), 1) - 1]
+        owner[excess] = np.searchsorted(passed, rng.random(len(excess)) * known, side="right")
 
 
 def _spikes(size: SampleSize, templates: Templates, opening: int) -> Floats:
@@ -325,7 +361,7 @@ def _texts(size: SampleSize) -> list[Text]:
 
     categories = list(words.CATEGORIES)
     texts = []
-    for number, position in enumerate(pick(rng, 1.0 / np.arange(2, len(categories) + 2), size.templates)):
+    for position in pick(rng, 1.0 / np.arange(2, len(categories) + 2), size.templates):
         category = categories[position]
         subjects, tags = words.CATEGORIES[category]
         style, subject, form = one(words.STYLES), one(subjects), one(words.FORMS)
@@ -333,8 +369,6 @@ def _texts(size: SampleSize) -> list[Text]:
         opener = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", opener)
         sentences = (opener[:1].upper() + opener[1:], one(words.DETAILS), one(words.CLOSERS))
         title = f"{style} {subject} {form}"
-        # Titles may repeat, slugs may not.
-        slug = f"{re.sub(r'[^a-z0-9]+', '-', title.lower())}-{number:04x}"
         description = " ".join(sentence for sentence in sentences if sentence)
-        texts.append(Text(slug, title, description, category, some(tags, 2, 4) + some(words.STYLE_TAGS, 0, 2)))
+        texts.append(Text(title, description, category, some(tags, 2, 4) + some(words.STYLE_TAGS, 0, 2)))
     return texts

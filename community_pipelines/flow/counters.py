@@ -112,7 +112,7 @@ class Counters:
         contract = load_model(self.platform.name, self.table.history_model).contract
         span = days_between(min(window.settings.start_date, last), last)
         files = window.lake.files("models", self.platform.name, self.table.history_model, span)
-        return parquet(files, [(column.name, column.type) for column in contract.columns])
+        return parquet(window.engine.pinned(files), [(column.name, column.type) for column in contract.columns])
 
     def _history_faults(self, window: Window, days: Sequence[date]) -> Mapping[date, tuple[int, int]]:
         """By day: totals that do not follow from the ones before, and totals below zero.

@@ -39,7 +39,7 @@ def source_spec(platform: Platform, table: Table) -> dg.AssetSpec:
         group_name=f"{platform.name}_source",
         kinds={"postgres"},
         owners=OWNERS,
-        metadata={"dagster/table_name": table.default, "dagster/column_schema": _schema(table.columns)},
+        metadata={"dagster/table_name": table.default, "dagster/column_schema": column_schema(table.columns)},
     )
 
 
@@ -58,7 +58,7 @@ def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSp
         kinds={"parquet"},
         owners=OWNERS,
         metadata={
-            "dagster/column_schema": _schema(stream.table.columns),
+            "dagster/column_schema": column_schema(stream.table.columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "row rules": dg.MetadataValue.md(rules),
             **_code(Path(inspect.getfile(type(stream))).with_name(platform.name) / "spec.py"),
@@ -150,7 +150,8 @@ def _keyed(
     return found
 
 
-def _schema(columns: Sequence[Column]) -> dg.TableSchema:
+def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
+    """Declared columns with their types and descriptions, as the UI shows them."""
     return dg.TableSchema(
         [dg.TableColumn(column.name, column.type, description=column.description) for column in columns]
     )

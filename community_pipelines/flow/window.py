@@ -143,8 +143,6 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
                 source.dimension(dimension, staging, lake.dimension(platform.name, dimension.name))
         with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
             known = withheld.current(connection, platform.name)
-        engine = stack.enter_context(
-            Engine(platform, lake, settings.memory_limit, settings.start_date, staging / "spill")
-        )
+        engine = stack.enter_context(Engine(platform, lake, settings.memory_limit, settings.start_date, staging))
         yield Window(settings, deployment, lake, days, run_id, staging, engine, known)
         lake.remove_superseded(settings.superseded_days)

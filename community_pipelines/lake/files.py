@@ -77,9 +77,7 @@ class Lake:
         footer and the new rows. Raises LakeError when the lake cannot be written.
         """
         with self.staging(platform, f"pinned-{uuid4().hex}") as folder:
-            yield [
-                _link(path, folder / f"{n}.parquet") for n, path in enumerate(self.files(kind, platform, name, days))
-            ]
+            yield pin(self.files(kind, platform, name, days), folder)
 
     @contextmanager
     def staging(self, platform: str, run_id: str) -> Iterator[Path]:
@@ -185,6 +183,11 @@ def reading(paths: Iterable[Path]) -> Iterator[None]:
                         f"{path} is damaged ({reason}); move it away and run the day again with `community backfill`"
                     ) from failed
         raise
+
+
+def pin(paths: Iterable[Path], folder: Path) -> list[Path]:
+    """Hard links to the files as they are now, in a folder of the same file system, for as long as it exists."""
+    return [_link(path, folder / f"{uuid4().hex}.parquet") for path in paths]
 
 
 def _link(path: Path, name: Path) -> Path:

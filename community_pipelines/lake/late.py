@@ -102,9 +102,13 @@ def _has_unknown_ids(deployment: Deployment, stream: Stream, lake: Lake, day: da
     )
     bounds = (low, high) if zoned else (low.replace(tzinfo=None), high.replace(tzinfo=None))
     name = (deployment.platform.name, stream.name, [day])
-    paths = lake.files("raw", *name) + lake.files("quarantine", *name)
-    listed = ", ".join(literal(str(path)) for path in paths)
-    with connect(deployment.source_url, deployment.source_setting) as source, session() as engine:
+    with (
+        lake.pinned("raw", *name) as accepted,
+        lake.pinned("quarantine", *name) as broken,
+        connect(deployment.source_url, deployment.source_setting) as source,
+        session() as engine,
+    ):
+        listed = ", ".join(literal(str(path)) for path in accepted + broken)
         ids = [row[0] for row in source.execute(query, bounds).fetchall()]
         engine.register("present", pa.table({"id": pa.array(ids, pa.string())}))
         row = first_row(

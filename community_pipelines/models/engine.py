@@ -7,7 +7,7 @@ over spans of days, one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from types import TracebackType
 import duckdb
 
 from community_pipelines.duck import beside, first_row, literal, parquet, session, utc_day
-from community_pipelines.lake.files import Kind, Lake, reading
+from community_pipelines.lake.files import Kind, Lake, pin, reading
 from community_pipelines.lake.ledger import LakeError, Ledger
 from community_pipelines.lake.writer import code_version, content_hash_sql, hash_label, text_hash
 from community_pipelines.models.inputs import Inputs, window_days
@@ -100,18 +100,30 @@ def declared_columns(columns: Sequence[Column]) -> list[tuple[str, str]]:
 
 
 class Engine(AbstractContextManager["Engine"]):
-    """One DuckDB session in UTC with a memory limit, over one platform's part of the lake."""
+    """One DuckDB session in UTC with a memory limit, over one platform's part of the lake.
 
-    def __init__(self, platform: Platform, lake: Lake, memory_limit: str, start: date, spill: Path) -> None:
+    `folder` is a private one on the lake's file system. What does not fit in memory goes there, and the names of the
+    files that are read: DuckDB opens a path several times for one query, and of a file that another run replaces
+    meanwhile it would read the old footer and the new rows.
+    """
+
+    def __init__(self, platform: Platform, lake: Lake, memory_limit: str, start: date, folder: Path) -> None:
         self.platform = platform
         self.lake = lake
         self.start = start
-        self.connection = session(memory_limit=memory_limit, temp_directory=str(spill), preserve_insertion_order=False)
+        spill = str(folder / "spill")
+        self.connection = session(memory_limit=memory_limit, temp_directory=spill, preserve_insertion_order=False)
+        self._pins = folder / "pins"
+        self._pins.mkdir(parents=True, exist_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.connection.close()
+
+    def pinned(self, paths: Iterable[Path]) -> list[Path]:
+        """Names of those files that no replacement touches."""
+        return pin(paths, self._pins)
 
     def run(
         self, model: Model, days: Sequence[date], inputs: Inputs, folder: Path, run_id: str
@@ -128,8 +140,9 @@ class Engine(AbstractContextManager["Engine"]):
         with self._workers(len(batches) if span == 1 else 1) as pool:
             futures: list[Future[list[StagedModelDay]]] = []
             for batch in batches:
-                text = utc_days(self.sql(model, batch, inputs), times)
+                # Hashed before the files are pinned: a file that is replaced in between makes the day stale.
                 hashes = {day: inputs.hash(model, day) for day in batch}
+                text = utc_days(self.sql(model, batch, inputs), times)
                 futures.append(pool.submit(self._batch, model, text, hashes, folder, run_id))
             for future in futures:
                 yield from future.result()
@@ -152,10 +165,9 @@ class Engine(AbstractContextManager["Engine"]):
         window = window_days(model, batch[0], batch[-1], self.start)
 
         def files(kind: Kind, name: str, columns: Sequence[tuple[str, str]]) -> _FileRelation:
-            return _FileRelation(
-                parquet(self.lake.files(kind, self.platform.name, name, batch), columns),
-                parquet(self.lake.files(kind, self.platform.name, name, window), columns),
-            )
+            before = self.lake.files(kind, self.platform.name, name, [day for day in window if day not in batch])
+            own = self.pinned(self.lake.files(kind, self.platform.name, name, batch))
+            return _FileRelation(parquet(own, columns), parquet(self.pinned(before) + own, columns))
 
         def ref(name: str) -> _FileRelation:
             contract = load_model(self.platform.name, name).contract
@@ -169,7 +181,7 @@ class Engine(AbstractContextManager["Engine"]):
                 if dimension.name == name:
                     path = self.lake.dimension(self.platform.name, name)
                     columns = declared_columns([dimension.table.column(c) for c in dimension.columns])
-                    table = parquet([path] if path.exists() else [], columns)
+                    table = parquet(self.pinned([path] if path.exists() else []), columns)
                     return _FileRelation(table, table)
             try:
                 stream = self.platform.stream(name)

@@ -39,7 +39,8 @@ class Names:
 
     def fill(self, template: str, **values: str) -> str:
         """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name."""
-        return template.format(**{table.name: _Filler(self, table) for table in self.platform.tables}, **values)
+        tables = (*self.platform.tables, *self.platform.snapshot_tables)
+        return template.format(**{table.name: _Filler(self, table) for table in tables}, **values)
 
 
 class _Filler:
@@ -101,17 +102,19 @@ def deployment(settings: Settings, platform: Platform) -> Deployment:
 
 
 def _check_mapping(platform: Platform, own: PlatformSettings) -> None:
-    declared = {table.name: {column.name for column in table.columns} for table in platform.tables}
-    for table in (*own.tables, *own.columns):
-        if table not in declared:
+    declared: dict[str, set[str]] = {}
+    for table in (*platform.tables, *platform.snapshot_tables):
+        declared.setdefault(table.name, set()).update(column.name for column in table.columns)
+    for name in (*own.tables, *own.columns):
+        if name not in declared:
             raise ConfigurationError(
-                f"[{platform.name}.tables] maps {table!r}, which {platform.name} does not have: "
+                f"[{platform.name}.tables] maps {name!r}, which {platform.name} does not have: "
                 f"expected one of {', '.join(sorted(declared))}"
             )
-    for table, columns in own.columns.items():
+    for name, columns in own.columns.items():
         for column in columns:
-            if column not in declared[table]:
+            if column not in declared[name]:
                 raise ConfigurationError(
-                    f"[{platform.name}.columns.{table}] maps {column!r}, which is not read: "
-                    f"expected one of {', '.join(sorted(declared[table]))}"
+                    f"[{platform.name}.columns.{name}] maps {column!r}, which is not read: "
+                    f"expected one of {', '.join(sorted(declared[name]))}"
                 )

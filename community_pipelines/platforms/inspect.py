@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from community_pipelines.databases import Connection, connect
@@ -18,6 +19,7 @@ FITTING = {
     "timestamp": {"timestamp without time zone"},
     "date": {"date"},
     "boolean": {"boolean"},
+    "jsonb": {"jsonb"},
 }
 
 
@@ -38,15 +40,20 @@ class Fault:
         return f"{self.what}; {self.advice}"
 
 
-def find_faults(connection: Connection, deployment: Deployment) -> list[Fault]:
+def find_faults(connection: Connection, deployment: Deployment, tables: Sequence[Table]) -> list[Fault]:
     """Missing tables and columns, and columns of another type, in that database."""
-    return [fault for table in deployment.platform.tables for fault in _table_faults(connection, deployment, table)]
+    return [fault for table in tables for fault in _table_faults(connection, deployment, table)]
 
 
 def require_tables(deployment: Deployment) -> None:
-    """Raises SourceError with every fault of the source; returns when there is none."""
+    """Raises SourceError with every fault of what the daily flow reads; returns when there is none."""
     with connect(deployment.source_url, deployment.source_setting) as connection:
-        faults = find_faults(connection, deployment)
+        faults = find_faults(connection, deployment, deployment.platform.tables)
+    refuse_faults(deployment, faults)
+
+
+def refuse_faults(deployment: Deployment, faults: Sequence[Fault]) -> None:
+    """Raises SourceError when there is a fault."""
     if faults:
         listed = "\n  ".join(str(fault) for fault in faults)
         raise SourceError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["uuid", "text", "integer", "bigint", "timestamptz", "timestamp", "date", "boolean"]
+ColumnType = Literal["uuid", "text", "integer", "bigint", "timestamptz", "timestamp", "date", "boolean", "jsonb"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ class CounterTable:
 
 @dataclass(frozen=True)
 class Platform:
-    """One product: its tables and what is done with them. `title` and `description` are for people."""
+    """One product: its tables and what is done with them. `title` and `description` are for people.
+
+    `tables` are what the daily flow needs; `snapshot_tables` what template snapshots read and write, where a
+    table of `tables` may stand again with more columns.
+    """
 
     name: str
     title: str
@@ -150,6 +154,7 @@ class Platform:
     counter_tables: tuple[CounterTable, ...]
     entity_table: Table
     entity_key: str
+    snapshot_tables: tuple[Table, ...] = ()
 
     def table(self, name: str) -> Table:
         """The declared table of that logical name; KeyError when there is none."""

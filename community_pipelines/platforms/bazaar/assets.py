@@ -13,12 +13,14 @@ from community_pipelines.platforms.bazaar.spec import (
     COUNTERS,
     EVENTS_TABLE,
     FAVORITES,
+    PROJECTS,
+    SCENES,
     TEMPLATES,
     USERS,
 )
 
 # bazaar/source/community_events, bazaar/source/community_templates, … are the app's tables.
-SOURCES = tuple(source_spec(BAZAAR, table) for table in (EVENTS_TABLE, TEMPLATES, FAVORITES, USERS))
+SOURCES = tuple(source_spec(BAZAAR, table) for table in (EVENTS_TABLE, TEMPLATES, FAVORITES, USERS, PROJECTS, SCENES))
 
 STEPS = (
     # bazaar/raw/community_events

@@ -77,6 +77,67 @@ METRICS_TABLE = Table(
     ),
 )
 
+# What template snapshots read and write; columns in camelCase are called so by the app's ORM.
+PROJECTS = Table(
+    "projects",
+    "public.bazaar-vid_project",
+    "People's projects, whose scenes may be published as templates.",
+    (
+        Column("id", "uuid", "Project id."),
+        Column("userId", "text", "The user who owns it."),
+        Column("title", "text", "Its title."),
+        Column("updatedAt", "timestamptz", "When it was changed last."),
+    ),
+)
+SCENES = Table(
+    "scenes",
+    "public.bazaar-vid_scene",
+    "The scenes that projects are made of.",
+    (
+        Column("id", "uuid", "Scene id."),
+        Column("projectId", "uuid", "The project."),
+        Column("order", "integer", "Its place in the project."),
+        Column("name", "text", "Its name."),
+        Column("tsxCode", "text", "Its code."),
+        Column("duration", "integer", "Its length in frames."),
+        Column("updatedAt", "timestamptz", "When it was changed last."),
+    ),
+)
+TEMPLATE_ROWS = Table(
+    TEMPLATES.name,
+    TEMPLATES.default,
+    TEMPLATES.description,
+    (
+        Column("id", "uuid", "Template id."),
+        Column("slug", "text", "Unique readable name in links."),
+        Column("title", "text", "Title."),
+        Column("description", "text", "Description, plain text."),
+        Column("owner_user_id", "text", "The user whose project it was made from."),
+        Column("source_project_id", "uuid", "The project that it was made from."),
+        Column("supported_formats", "jsonb", "List of landscape, portrait and square."),
+        Column("tags", "jsonb", "List of tags."),
+        Column("category", "text", "Category."),
+        Column("visibility", "text", "public or unlisted."),
+        Column("status", "text", "active or disabled."),
+        Column("updated_at", "timestamptz", "When the row was changed last."),
+    ),
+)
+TEMPLATE_SCENES = Table(
+    "community_template_scenes",
+    "public.community_template_scenes",
+    "Frozen copies of projects' scenes, numbered within their template.",
+    (
+        Column("id", "uuid", "Id of the copy."),
+        Column("template_id", "uuid", "The template."),
+        Column("scene_index", "integer", "Its place, from 0."),
+        Column("title", "text", "The scene's name."),
+        Column("tsx_code", "text", "The scene's code, byte for byte."),
+        Column("duration", "integer", "Its length in frames."),
+        Column("preview_frame", "integer", "The frame that is shown of it."),
+        Column("code_hash", "text", "SHA-256 of the code's UTF-8 bytes."),
+    ),
+)
+
 COMMUNITY_EVENTS = Stream(
     table=EVENTS_TABLE,
     description="One UTC day of gallery events.",
@@ -202,4 +263,5 @@ BAZAAR = Platform(
     counter_tables=(COUNTERS,),
     entity_table=TEMPLATES,
     entity_key="id",
+    snapshot_tables=(PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES),
 )

@@ -1,0 +1,216 @@
+"""The job `ingest_template_snapshots` and its asset: projects' scenes, frozen into templates.
+
+Only what Dagster shows and starts; what is done is in `community_pipelines/snapshots/`.
+"""
+
+# No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Optional
+
+import dagster as dg
+from pydantic import Field
+
+from community_pipelines.daily import AUDIT, RUN_PROCESS, WATCH, findings_table
+from community_pipelines.databases import connect
+from community_pipelines.flow.describe import OWNERS, column_schema, source_key
+from community_pipelines.platforms.bazaar.spec import BAZAAR, PROJECTS, SCENES, TEMPLATE_SCENES, USERS
+from community_pipelines.platforms.deployment import deployment
+from community_pipelines.settings import Settings
+
+JOB = "ingest_template_snapshots"
+COMMUNITY_TEMPLATES = dg.AssetKey(["bazaar", "snapshots", "community_templates"])
+# How many rejected projects a run's failure names; its observations name them all.
+_SHOWN = 20
+
+
+class IngestConfig(dg.Config):
+    """Which projects become templates, and what is wished for them: name projects, or a time, or set flagged."""
+
+    projects: list[str] = Field(default=[], description="Ids of source projects.")
+    changed_since: Optional[str] = Field(  # noqa: UP045 — Dagster's configuration reads Optional only
+        default=None, description="All projects that changed on this UTC day or later, like 2026-01-31."
+    )
+    flagged: bool = Field(default=False, description="All that was flagged in community.publication_requests.")
+    title: Optional[str] = Field(default=None, description="Instead of the project's title.")  # noqa: UP045
+    description: Optional[str] = Field(default=None, description="Plain text.")  # noqa: UP045
+    tags: Optional[list[str]] = Field(default=None, description="At most 20 of 50 characters.")  # noqa: UP045
+    category: Optional[str] = Field(default=None, description="At most 100 characters.")  # noqa: UP045
+    formats: Optional[list[str]] = Field(  # noqa: UP045
+        default=None, description="Some of landscape, portrait, square; all when not given."
+    )
+    visibility: Optional[str] = Field(default=None, description="public or unlisted.")  # noqa: UP045
+    scenes: Optional[list[int]] = Field(  # noqa: UP045
+        default=None, description="Which scenes in which order, as positions counted from 1; all when not given."
+    )
+    supersede: bool = Field(default=False, description="Disable the project's older templates.")
+    after_moderation: bool = Field(default=False, description="Publish although a moderator hid a version of it.")
+
+
+SPEC = dg.AssetSpec(
+    COMMUNITY_TEMPLATES,
+    deps=[source_key(BAZAAR, PROJECTS), source_key(BAZAAR, SCENES), source_key(BAZAAR, USERS)],
+    description="Templates as frozen copies of projects' scenes. Each materialization is one new template.",
+    group_name="bazaar_snapshots",
+    kinds={"postgres"},
+    owners=OWNERS,
+    skippable=True,
+    metadata={
+        "dagster/table_name": TEMPLATE_SCENES.default,
+        "dagster/column_schema": column_schema(TEMPLATE_SCENES.columns),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                "title": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "name")],
+                "tsx_code": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "tsxCode")],
+                "code_hash": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "tsxCode")],
+                "duration": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
+                "preview_frame": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
+                "scene_index": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "order")],
+            }
+        ),
+    },
+)
+
+CHECKS = (
+    dg.AssetCheckSpec(
+        AUDIT, asset=COMMUNITY_TEMPLATES, description="What must hold in the two tables: hashes, order, durations."
+    ),
+    dg.AssetCheckSpec(WATCH, asset=COMMUNITY_TEMPLATES, description="What should be looked at in the two tables."),
+)
+
+
+def template_snapshots(settings: Settings) -> dg.Definitions:
+    """The asset, its job, and the schedule that publishes what was flagged."""
+
+    @dg.multi_asset(
+        name="bazaar_template_snapshots",
+        specs=[SPEC],
+        check_specs=CHECKS,
+        pool="bazaar_snapshots",
+        required_resource_keys={RUN_PROCESS},
+    )
+    def bazaar_template_snapshots(context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[Any]:
+        yield from _ingest(settings, context, config)
+
+    job = dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.assets(COMMUNITY_TEMPLATES),
+        description="Copies projects' scenes into the gallery as templates that never change.",
+    )
+
+    @dg.schedule(
+        name="bazaar_flagged_projects",
+        job=job,
+        cron_schedule="*/15 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Publishes the projects that were flagged in community.publication_requests.",
+    )
+    def bazaar_flagged_projects(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        place = deployment(settings, BAZAAR)
+        with connect(place.publish_url, place.publish_setting) as connection:
+            row = connection.execute(
+                "select count(*) from community.publication_requests where done_at is null"
+            ).fetchone()
+        if not row or not row[0]:
+            return dg.SkipReason("no project is flagged for publishing")
+        return dg.RunRequest(run_config=run_config(flagged=True))
+
+    return dg.Definitions(assets=[bazaar_template_snapshots], jobs=[job], schedules=[bazaar_flagged_projects])
+
+
+def run_config(**config: Any) -> dict[str, Any]:
+    """The configuration of a run of the job, as the launchpad takes it."""
+    return {"ops": {"bazaar_template_snapshots": {"config": config}}}
+
+
+def _ingest(settings: Settings, context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[Any]:
+    from community_pipelines.snapshots.checks import examine_tables
+    from community_pipelines.snapshots.ingest import Ingest, opened
+    from community_pipelines.snapshots.options import Options
+    from community_pipelines.snapshots.outcome import STATUSES, Outcome
+
+    place = deployment(settings, BAZAAR)
+    counts = dict.fromkeys(STATUSES, 0)
+    rejected: list[str] = []
+
+    def outcomes(ingest: Ingest) -> Iterator[Outcome]:
+        asked = config.model_dump(exclude={"projects", "changed_since", "flagged"})
+        options = Options.model_validate(asked)
+        given = [bool(config.projects), config.changed_since is not None, config.flagged]
+        if sum(given) != 1:
+            raise dg.Failure("say which projects: give one of projects, changed_since and flagged", allow_retries=False)
+        if config.projects:
+            return ingest.projects(config.projects, options)
+        if config.changed_since is not None:
+            return ingest.changed_since(_utc_day(config.changed_since), options)
+        return ingest.flagged()
+
+    with opened(settings, place, context.run.run_id) as ingest:
+        for outcome in outcomes(ingest):
+            counts[outcome.status] += 1
+            if outcome.status == "created":
+                yield dg.AssetMaterialization(
+                    COMMUNITY_TEMPLATES, description=outcome.title, metadata=_metadata(outcome)
+                )
+            elif outcome.status == "rejected":
+                why = "; ".join(_line(one) for one in outcome.findings if one.severity == "error")
+                rejected.append(f"{outcome.title or outcome.project}: {why}")
+                yield dg.AssetObservation(
+                    COMMUNITY_TEMPLATES, description=f"rejected: {outcome.title or outcome.project}", metadata={
+                        "project": outcome.project, "rejected": why,
+                    },
+                )  # fmt: skip
+    context.log.info(", ".join(f"{count} {status}" for status, count in counts.items()))
+    context.instance.add_run_tags(
+        context.run.run_id, {f"community/{status}": str(count) for status, count in counts.items()}
+    )
+    findings = examine_tables(place)
+    broken = []
+    for name, severity in ((AUDIT, "error"), (WATCH, "warning")):
+        own = [one for one in findings if one.severity == severity]
+        failed = [one for one in own if not one.success]
+        broken += failed if severity == "error" else []
+        yield dg.AssetCheckResult(
+            asset_key=COMMUNITY_TEMPLATES,
+            check_name=name,
+            passed=not failed,
+            severity=dg.AssetCheckSeverity.ERROR if severity == "error" else dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{one.expectation}: {one.observed}" for one in failed) or None,
+            metadata=findings_table(own),
+        )
+    if rejected:
+        more = [f"and {len(rejected) - _SHOWN} more"] if len(rejected) > _SHOWN else []
+        raise dg.Failure(
+            f"{len(rejected)} rejected, {counts['created']} created, {counts['unchanged']} unchanged:\n"
+            + "\n".join([*rejected[:_SHOWN], *more]),
+            allow_retries=False,
+        )
+    if broken:
+        raise dg.Failure("; ".join(f"{one.expectation}: {one.observed}" for one in broken), allow_retries=False)
+
+
+def _utc_day(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise dg.Failure(f"changed_since {text!r} is no day: write it like 2026-01-31", allow_retries=False) from None
+
+
+def _line(finding: Any) -> str:
+    place = finding.file if finding.line is None else f"{finding.file}:{finding.line}:{finding.column}"
+    return f"{place} {finding.rule}: {finding.message}"
+
+
+def _metadata(outcome: Any) -> dict[str, Any]:
+    return {
+        "project": outcome.project,
+        "template": outcome.template_id,
+        "slug": outcome.slug,
+        "version": outcome.version,
+        "scenes": outcome.scenes,
+        "bytes": outcome.bytes,
+        "content hash": outcome.content_hash,
+        "code hashes": dg.MetadataValue.json(list(outcome.code_hashes)),
+        "warnings": len(outcome.findings),
+    }

@@ -1,0 +1,322 @@
+"""The gallery's side: what it knows of a project, and the one transaction that adds a template.
+
+A scene's row is never updated or deleted here. What is decided is pure (`decide`); what is written is decided
+again under the owner's lock, so that two jobs at once make one template.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from psycopg import errors, sql
+from psycopg.types.json import Jsonb
+
+from community_pipelines.databases import Connection, retried, writing
+from community_pipelines.platforms.bazaar.spec import TEMPLATE_ROWS, TEMPLATE_SCENES
+from community_pipelines.platforms.deployment import Names
+from community_pipelines.snapshots import wording
+from community_pipelines.snapshots.options import Options
+from community_pipelines.snapshots.project import Finding, Project
+
+Reason = Literal["superseded", "moderated"]
+# A template's id follows from what it is, so that a run that was killed and made again makes the same one.
+_NAMESPACE = uuid.UUID("6f4c1a2e-6b0e-5f43-9d0c-3d7c1f0f2a55")
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Version:
+    """One template that was made of a project. `status` is None when the app has deleted the template."""
+
+    template_id: str
+    version: int
+    content_hash: str
+    disabled_reason: Reason | None
+    status: str | None
+    slug: str | None
+
+    @property
+    def moderated(self) -> bool:
+        """Whether somebody hid or deleted it who was not us."""
+        hidden = self.status == "disabled" and self.disabled_reason is None
+        return self.status is None or hidden or self.disabled_reason == "moderated"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the gallery knows: a project's versions, oldest first, and its owner's templates of this UTC day."""
+
+    versions: Sequence[Version] = ()
+    of_owner_today: int = 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done with a project.
+
+    `same` is the version that has this content already; `enable` whether it is to be shown again; `disable` are
+    templates that a new or enabled one takes the place of. `note` is for people.
+    """
+
+    status: Literal["created", "unchanged", "rejected"]
+    findings: tuple[Finding, ...] = ()
+    same: Version | None = None
+    version: int = 0
+    enable: bool = False
+    disable: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is to be written."""
+        return self.status == "created" or self.enable or bool(self.disable)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A decision as it was carried out."""
+
+    decision: Decision
+    template_id: str | None = None
+    slug: str | None = None
+
+
+def decide(label: str, content: str, known: Known, options: Options, a_day: int) -> Decision:
+    """What becomes of a project with that content, by what is known. Pure."""
+    same = next((one for one in known.versions if one.content_hash == content), None)
+    moderated = [one for one in known.versions if one.moderated]
+    others = tuple(one.template_id for one in known.versions if one is not same and one.status == "active")
+    disable = others if options.supersede else ()
+    if same is not None and same.moderated:
+        if not options.after_moderation:
+            return Decision("unchanged", same=same, note="its template was hidden or deleted by a moderator")
+        return Decision("unchanged", same=same, enable=True, disable=disable, note="enabled again")
+    if same is not None:
+        enable = options.supersede and same.status == "disabled"
+        return Decision("unchanged", same=same, enable=enable, disable=disable, note="enabled again" if enable else "")
+    if moderated and not options.after_moderation:
+        message = (
+            f"version {moderated[-1].version} was hidden or deleted by a moderator: publish with --after-moderation"
+        )
+        return Decision("rejected", (Finding(label, "moderated", message),))
+    if known.of_owner_today >= a_day:
+        message = f"its owner has {known.of_owner_today} new templates today, at most {a_day} are allowed: try tomorrow"
+        return Decision("rejected", (Finding(label, "owner-limit", message),))
+    version = max((one.version for one in known.versions), default=0) + 1
+    return Decision("created", version=version, disable=disable)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The gallery's tables by their names in one database."""
+
+    names: Names
+    _texts: dict[str, bytes] = field(default_factory=dict)
+
+    def known(self, connection: Connection, keys: Sequence[str]) -> dict[str, list[Version]]:
+        """The versions of each project that has any."""
+        rows = connection.execute(self._statement("known"), (list(keys),)).fetchall()
+        found: dict[str, list[Version]] = {}
+        for key, template, *rest in rows:
+            found.setdefault(key, []).append(Version(str(template), *rest))
+        return found
+
+    def publish(
+        self,
+        connection: Connection,
+        project: Project,
+        options: Options,
+        a_day: int,
+        warnings: Sequence[Finding],
+        run_id: str,
+    ) -> Written:
+        """Decides under the owner's lock, and writes it: template, scenes and version together or not at all."""
+        longer = 0
+
+        def transaction() -> Written:
+            with connection.pipeline(), writing(connection, f"snapshots:{project.owner}"):
+                return self._write(connection, project, options, a_day, warnings, run_id, longer)
+
+        for _ in range(_ATTEMPTS):
+            try:
+                return retried(transaction)
+            except errors.UniqueViolation as error:
+                # The slug is another template's; anything else was written meanwhile, and is seen the next time.
+                longer += error.diag.table_name == self.names.parts(TEMPLATE_ROWS)[1]
+            except errors.ForeignKeyViolation:
+                message = "its owner or the project itself was deleted meanwhile: nothing was written"
+                finding = Finding(project.title, "source-gone", message)
+                return Written(Decision("rejected", (finding,)))
+        finding = Finding(
+            project.title, "busy", f"not written in {_ATTEMPTS} attempts: others write it, too; try again"
+        )
+        return Written(Decision("rejected", (finding,)))
+
+    def _write(
+        self,
+        connection: Connection,
+        project: Project,
+        options: Options,
+        a_day: int,
+        warnings: Sequence[Finding],
+        run_id: str,
+        longer: int,
+    ) -> Written:
+        # A backend keeps its plans of foreign keys. One that was made while the gallery was nearly empty would read
+        # the whole table for every scene of a run that fills it.
+        connection.execute("set local enable_seqscan = off")
+        rows = connection.execute(self._statement("of_project"), (project.owner, project.key)).fetchall()
+        versions = [Version(str(row[1]), *row[2:]) for row in rows if row[1] is not None]
+        decision = decide(project.title, project.content_hash, Known(versions, rows[0][0]), options, a_day)
+        same = decision.same
+        template, slug = (same.template_id, same.slug) if same else (template_id(project), None)
+        if decision.status == "created" or (decision.enable and same is not None and same.status is None):
+            slug = slug_of(project, decision.version or (same.version if same else 1), longer)
+            added = _added(project, template, slug)
+            if decision.status == "created":
+                notes = Jsonb([vars(one) for one in warnings])
+                added |= {"version": decision.version, "content": project.content_hash, "key": project.key,
+                          "scenes": len(project.scenes), "bytes": project.size, "findings": notes,
+                          "run": run_id}  # fmt: skip
+                connection.execute(self._statement("created"), added)
+            else:
+                connection.execute(self._statement("template"), added)
+        if decision.enable:
+            connection.execute(self._statement("status"), ("active", [template]))
+            connection.execute(self._statement("reason"), (None, None, [template]))
+        if decision.disable:
+            connection.execute(self._statement("status"), ("disabled", list(decision.disable)))
+            connection.execute(self._statement("reason"), ("superseded", "superseded", list(decision.disable)))
+        return Written(decision, None if decision.status == "rejected" else template, slug)
+
+    def note_moderation(self, connection: Connection, versions: Sequence[Version]) -> None:
+        """Keeps the reason of templates that somebody else disabled or deleted."""
+        unnoted = [one.template_id for one in versions if one.moderated and one.disabled_reason is None]
+        if unnoted:
+            connection.execute(self._statement("reason"), ("moderated", "moderated", unnoted))
+
+    def _statement(self, name: str) -> bytes:
+        if name not in self._texts:
+            self._texts[name] = sql.SQL(_STATEMENTS[name]).format(**self._fields()).as_bytes()
+        return self._texts[name]
+
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "templates": self.names.table(TEMPLATE_ROWS),
+            "scenes": self.names.table(TEMPLATE_SCENES),
+        }
+        fields |= {f"template_{c.name}": self.names.column(TEMPLATE_ROWS, c.name) for c in TEMPLATE_ROWS.columns}
+        fields |= {f"scene_{c.name}": self.names.column(TEMPLATE_SCENES, c.name) for c in TEMPLATE_SCENES.columns}
+        return fields
+
+
+def _added(project: Project, template: str, slug: str) -> dict[str, Any]:
+    """What the statement that adds a template takes."""
+    return {
+        "id": template,
+        "slug": slug,
+        "title": project.title,
+        "description": project.description,
+        "owner": project.owner,
+        "project": project.project_id,
+        "formats": json.dumps(list(project.formats)),
+        "tags": json.dumps(list(project.tags)),
+        "category": project.category,
+        "visibility": project.visibility,
+        "titles": [scene.name for scene in project.scenes],
+        "codes": [scene.code for scene in project.scenes],
+        "durations": [scene.duration for scene in project.scenes],
+        "previews": [scene.preview_frame for scene in project.scenes],
+        "hashes": [scene.code_hash for scene in project.scenes],
+    }
+
+
+def template_id(project: Project) -> str:
+    """The id of the template that a project with this content becomes."""
+    return str(uuid.uuid5(_NAMESPACE, f"{project.key}\n{project.content_hash}"))
+
+
+def slug_of(project: Project, version: int, longer: int = 0) -> str:
+    """The slug: the title, the version from the second on, and where another has it some digits of the id."""
+    parts = [wording.slug(project.title)]
+    if version > 1:
+        parts.append(f"v{version}")
+    if longer:
+        parts.append(template_id(project).replace("-", "")[: 4 + 4 * longer])
+    return "-".join(parts)
+
+
+_ADD_TEMPLATE = """
+with template as (
+    insert into {templates} (
+        {template_id}, {template_slug}, {template_title}, {template_description}, {template_owner_user_id},
+        {template_source_project_id}, {template_supported_formats}, {template_tags}, {template_category},
+        {template_visibility}, {template_status}
+    )
+    values (
+        %(id)s, %(slug)s, %(title)s, %(description)s, %(owner)s, %(project)s, %(formats)s::jsonb,
+        %(tags)s::jsonb, %(category)s, %(visibility)s, 'active'
+    )
+)
+/* version */
+insert into {scenes} (
+    {scene_template_id}, {scene_scene_index}, {scene_title}, {scene_tsx_code}, {scene_duration},
+    {scene_preview_frame}, {scene_code_hash}
+)
+select %(id)s::uuid, scene.number - 1, scene.title, scene.code, scene.duration, scene.preview, scene.hash
+from unnest(
+    %(titles)b::text[], %(codes)b::text[], %(durations)b::integer[], %(previews)b::integer[],
+    %(hashes)b::text[]
+) with ordinality as scene (title, code, duration, preview, hash, number)
+"""
+
+_ADD_VERSION = """
+, version as (
+    insert into community.template_versions (
+        template_id, project_key, version, content_hash, owner_user_id, scenes, bytes, findings, run_id
+    )
+    values (
+        %(id)s, %(key)s, %(version)s, %(content)s, %(owner)s, %(scenes)s, %(bytes)s, %(findings)s, %(run)s
+    )
+)
+"""
+
+_STATEMENTS = {
+    "known": """
+        select version.project_key, version.template_id, version.version, version.content_hash,
+            version.disabled_reason, template.{template_status}, template.{template_slug}
+        from community.template_versions as version
+        left join {templates} as template on template.{template_id} = version.template_id
+        where version.project_key = any(%s)
+        order by version.project_key, version.version
+    """,
+    "of_project": """
+        select today.templates, version.template_id, version.version, version.content_hash,
+            version.disabled_reason, template.{template_status}, template.{template_slug}
+        from (
+            select count(*) as templates
+            from community.template_versions
+            where owner_user_id = %s
+                and created_at >= date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'
+        ) as today
+        left join community.template_versions as version on version.project_key = %s
+        left join {templates} as template on template.{template_id} = version.template_id
+        order by version.version
+    """,
+    "template": _ADD_TEMPLATE.replace("/* version */", ""),
+    "created": _ADD_TEMPLATE.replace("/* version */", _ADD_VERSION),
+    "status": """
+        update {templates}
+        set {template_status} = %s, {template_updated_at} = now()
+        where {template_id} = any(%s::uuid[])
+    """,
+    "reason": """
+        update community.template_versions
+        set disabled_reason = %s, disabled_at = case when %s::text is not null then now() end
+        where template_id = any(%s::uuid[])
+    """,
+}
