@@ -69,7 +69,8 @@ class Series:
 
 def work(home: Path, name: str, **arguments: Any) -> Measurement:
     """Runs a function of `benchmarks.work` in a fresh process over one state folder."""
-    argv = [sys.executable, "-m", "benchmarks.work", name, json.dumps(arguments)]
+    # As a program of its own and no module, which worker processes of the work would import again.
+    argv = [sys.executable, "-c", "from benchmarks.work import main; main()", name, json.dumps(arguments)]
     wall, peak_mb, printed = _run(argv, home)
     facts = json.loads(printed.splitlines()[-1])
     return Measurement(facts.pop("seconds", wall), wall, peak_mb, facts)

@@ -1,4 +1,4 @@
-"""What the measured processes run: `python -m benchmarks.work NAME ARGUMENTS`, with the result as JSON on stdout.
+"""What the measured processes run: `main` with NAME and ARGUMENTS, with the result as JSON on stdout.
 
 Only the project's own code: its extraction, engine, publishing, and the steps as Dagster's op runs them.
 """
@@ -195,5 +195,7 @@ WORK: dict[str, Callable[..., Mapping[str, object]]] = {
     )
 }
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Runs the function that the first argument names, with what the second one says."""
     print(json.dumps(WORK[sys.argv[1]](**json.loads(sys.argv[2]))))

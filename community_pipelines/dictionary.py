@@ -13,9 +13,19 @@ from community_pipelines.flow.describe import markdown_table, model_upstream
 from community_pipelines.flow.model import SqlModel, contract_bounds, volume_bounds
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.lineage import column_lineage
+from community_pipelines.platforms.spec import Platform, Snapshots
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
+from community_pipelines.snapshots.checks import BOUNDS
+from community_pipelines.snapshots.tsx import MESSAGES, severity_of
 
+# Rules whose messages name what was found.
+_OF_THE_WHOLE = {
+    "syntax": "the parser cannot follow: it is no TSX",
+    "no-component": "no component is exported by default or registered",
+    "import-not-allowed": "an import of what is not among the allowed packages (`snapshots.allowed_imports`)",
+    "large-inline-data": "more than 50,000 bytes of text inside the code",
+}
 FILE = Path(__file__).resolve().parents[1] / "docs" / "data-dictionary.md"
 
 
@@ -31,6 +41,8 @@ def dictionary() -> str:
         parts += [f"## {one.platform.name}: {one.platform.title}", one.platform.description]
         for step in one.steps:
             parts += list(_step(step))
+        if one.platform.snapshots is not None:
+            parts += list(_template_snapshots(one.platform, one.platform.snapshots))
     return "\n\n".join(parts) + "\n"
 
 
@@ -97,6 +109,28 @@ def _counters(step: Counters) -> Iterator[str]:
         ["counter", "which rows count"], [(f"`{counter.column}`", counter.rule) for counter in step.table.counters]
     )
     yield _checks(step.bounds())
+
+
+def _template_snapshots(platform: Platform, snapshots: Snapshots) -> Iterator[str]:
+    rows, scenes = snapshots.templates, snapshots.template_scenes
+    yield f"### `{platform.name}/snapshots/{rows.name}`"
+    yield (
+        f"Frozen copies of the scenes of `{snapshots.projects.name}`: one row in `{rows.name}` and one in "
+        f"`{scenes.name}` per scene, written together. A scene's row is never updated or deleted. "
+        "`community.template_versions` links the versions of a project and keeps why one is disabled."
+    )
+    for table in (rows, scenes):
+        yield markdown_table(
+            [f"column of `{table.name}`", "type", "what it is"],
+            [(f"`{column.name}`", column.type, column.description) for column in table.columns],
+        )
+    yield "A scene's code is parsed and looked through before anything is written. An error rejects the template:"
+    yield markdown_table(
+        ["rule", "what it says", "severity"],
+        [(f"`{rule}`", says, severity_of(rule)) for rule, says in (*MESSAGES.items(), *_OF_THE_WHOLE.items())],
+    )
+    yield "Checks after each run, of the whole tables; an error fails the run, a warning reports:"
+    yield markdown_table(["what must hold", "severity"], [(bound.description, bound.severity) for bound in BOUNDS])
 
 
 def _checks(bounds: Sequence[Bound]) -> str:

@@ -56,8 +56,7 @@ def sql_folder(platform: str, kind: str) -> Path:
 
 def app_tables(place: Deployment) -> list[str]:
     """The app's tables as they are called there; `--app` creates none of them where one exists."""
-    tables = (*place.platform.tables, *place.platform.snapshot_tables)
-    return sorted({".".join(place.names.parts(table)) for table in tables})
+    return sorted({".".join(place.names.parts(table)) for table in place.platform.all_tables})
 
 
 def prepare_embedded(place: Deployment) -> list[migrations.Migration]:

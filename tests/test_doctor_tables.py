@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from community_pipelines.migrations import migrate
 from community_pipelines.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
-from community_pipelines.platforms.deployment import deployment
+from community_pipelines.platforms.deployment import Deployment, deployment
+from community_pipelines.snapshots import ingest
+from community_pipelines.snapshots.checks import examine_tables
+from community_pipelines.snapshots.options import Options
 from tests.community import SQL, Community, community, span
 from tests.patient import FIRST, Patient, admitted, one, subjects
 
@@ -62,7 +65,9 @@ def test_a_role_that_may_do_nothing_is_told_what_to_grant_and_that_is_enough(app
     assert one(healed, "source rights").seen == f'role "{reader}" may do what is needed'
 
 
-def test_the_minimum_grants_are_enough_for_migrations_nights_and_corrections_on_mapped_names(app: Patient) -> None:
+def test_the_minimum_grants_are_enough_for_nights_corrections_and_ingest_on_mapped_names(
+    app: Patient,
+) -> None:
     reader, publisher = app.role("reader"), app.role("publisher")
     _mapped(app)
     app.run(
@@ -91,6 +96,42 @@ def test_the_minimum_grants_are_enough_for_migrations_nights_and_corrections_on_
     assert reconcile(place, COUNTERS, "again", "apply").refused is None
     gallery.run(span(FIRST, 3), "again")
 
+    assert ingest_twice(app, place) == ["created", "created"]
+    assert app.run("select status from community_templates where source_project_id is not null order by slug") == [
+        ("disabled",),
+        ("active",),
+    ]
+    assert [one for one in examine_tables(place) if not one.success and one.severity == "error"] == []
+
+
+def ingest_twice(app: Patient, place: Deployment) -> list[str]:
+    """Publishes a project, and once more after it changed."""
+    app.run(
+        "insert into \"bazaar-vid_user\" (id) values ('ada')",
+        'insert into "bazaar-vid_project" (id, "userId", title) values '
+        "('00000000-0000-0000-0000-00000000abcd', 'ada', 'Launch day')",
+        'insert into "bazaar-vid_scene" ("projectId", "order", "tsxCode", duration) '
+        "values ('00000000-0000-0000-0000-00000000abcd', 0, 'export default 1', 90)",
+    )
+    found: list[str] = []
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    for code in ("export default 1", "export default 2"):
+        app.run(f'update "bazaar-vid_scene" set "tsxCode" = \'{code}\'')
+        with ingest.opened(app.settings(), place, "run") as job:
+            found += [one.status for one in job.changed_since(since, Options(supersede=True))]
+    return found
+
+
+def test_rights_that_only_ingest_needs_are_a_warning_and_the_statement_heals_it(app: Patient) -> None:
+    reader, publisher = app.role("reader"), app.role("publisher")
+    urls: dict[str, Any] = {"bazaar": {"source_url": app.url_of(reader), "publish_url": app.url_of(publisher)}}
+    for which, missing in (("source", "bazaar-vid_project"), ("publish", "community_template_scenes")):
+        subject = f"{which} rights of template snapshots"
+        found = app.says(subject, **urls)
+        assert (found.level, missing in found.seen) == ("warning", True)
+        app.paste(found.advice)
+        assert app.says(subject, **urls).level == "ok"
+
 
 def test_the_command_prints_the_grants_line_by_line(app: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMUNITY_HOME", str(app.home))
@@ -108,12 +149,13 @@ def test_every_single_right_that_is_missing_is_named(app: Patient) -> None:
     place = deployment(app.settings(), BAZAAR)
     models = models_of(BAZAAR)
     needs = [*rights.publishing_needs(place, models), *rights.own_needs(models), *rights.reading_needs(place, models)]
+    needs += [need for role_needs in rights.snapshot_needs(place) for need in role_needs]
     app.run(*(f'grant usage on schema {schema} to "{role}"' for schema in ("public", "community")))
     app.run(*(need.grant(f'"{role}"') for need in needs))
     database = Database("bazaar", "publish", app.url_of(role), "COMMUNITY_BAZAAR__PUBLISH_URL")
     with opened(database) as connection, psycopg.connect(app.url, autocommit=True) as owner:
         assert rights.rights(database, connection, needs, "rights").level == "ok"
-        for need in rights.publishing_needs(place, models):
+        for need in [*rights.publishing_needs(place, models), *rights.snapshot_needs(place)[1]]:
             for privilege, columns in need.privileges.items():
                 listed = ", ".join(f'"{column}"' for column in columns)
                 what = f'{privilege} {f"({listed})" if columns else ""} on "{need.schema}"."{need.table}"'

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from community_pipelines.platforms.inspect import SourceError
+from community_pipelines.snapshots.checks import examine_tables
+from community_pipelines.snapshots.options import Options
 from tests.gallery import Gallery, at, day, make_gallery, number
+from tests.test_snapshot_ingest import add_project, publish, statuses, tsx
 
 FIRST, SECOND = number(1), number(2)
 ASSET = "counters/community_templates"
@@ -96,3 +99,52 @@ def test_a_gallery_with_other_names_needs_only_configuration(gallery: Gallery, t
     assert mapped.settle(1) != []
     newest = "select entity_id, counter, applied from community.counter_corrections order by id desc limit 1"
     assert mapped.sql(newest) == [(str(SECOND), "views_count", 1)]
+
+
+RENAMED_FOR_SNAPSHOTS = """
+alter table "bazaar-vid_user" rename to people;
+alter table people rename id to "personId";
+alter table "bazaar-vid_project" rename to projects;
+alter table projects rename "userId" to owner;
+alter table "bazaar-vid_scene" rename to scenes;
+alter table scenes rename "order" to place;
+alter table scenes rename "tsxCode" to code;
+alter table community_templates rename to "bazaar-vid_community_template";
+alter table "bazaar-vid_community_template" rename owner_user_id to "ownerUserId";
+alter table "bazaar-vid_community_template" rename status to state;
+alter table community_template_scenes rename to "bazaar-vid_community_template_scene";
+alter table "bazaar-vid_community_template_scene" rename tsx_code to "tsxCode";
+"""
+MAPPED_FOR_SNAPSHOTS = {
+    "tables": {
+        "users": "public.people",
+        "projects": "public.projects",
+        "scenes": "public.scenes",
+        "community_templates": "public.bazaar-vid_community_template",
+        "community_template_scenes": "public.bazaar-vid_community_template_scene",
+    },
+    "columns": {
+        "users": {"id": "personId"},
+        "projects": {"userId": "owner"},
+        "scenes": {"order": "place", "tsxCode": "code"},
+        "community_templates": {"owner_user_id": "ownerUserId", "status": "state"},
+        "community_template_scenes": {"tsx_code": "tsxCode"},
+    },
+}
+
+
+def test_templates_are_made_where_every_table_has_another_name(gallery: Gallery, tmp_path: Path) -> None:
+    key = str(number(9))
+    add_project(gallery, key, tsx("a"), tsx("b"))
+    gallery.sql(RENAMED_FOR_SNAPSHOTS)
+    with pytest.raises(SourceError, match=r"is missing; set \[bazaar.tables\]"):
+        publish(gallery, key)
+    mapped = make_gallery(gallery.url, tmp_path, bazaar=MAPPED_FOR_SNAPSHOTS)
+    assert statuses(publish(mapped, key)) == ["created"]
+    gallery.sql("update scenes set code = %s where place = 1", (tsx("c"),))
+    assert statuses(publish(mapped, key, options=Options(supersede=True))) == ["created"]
+    rows = gallery.sql('select slug, "ownerUserId", state from "bazaar-vid_community_template" order by slug')
+    assert rows[-2:] == [("launch-day", "ann", "disabled"), ("launch-day-v2", "ann", "active")]
+    codes = 'select distinct "tsxCode" from "bazaar-vid_community_template_scene" order by 1'
+    assert gallery.sql(codes) == [(tsx("a"),), (tsx("b"),), (tsx("c"),)]
+    assert [one for one in examine_tables(mapped.deployment) if not one.success and one.severity == "error"] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import psycopg
@@ -130,6 +130,7 @@ class _Patient:
             ("source tables", lambda: tables.declared(database, connection, place)),
             ("source tables of template snapshots", lambda: tables.declared_for_snapshots(database, connection, place)),
             ("source rights", lambda: rights.rights(database, connection, reads, "source rights")),
+            ("source rights of template snapshots", lambda: self._for_snapshots(database, connection, 0)),
             ("source row security", lambda: rights.hidden_rows(database, connection, reads)),
         ]
         for subject, check in checks:
@@ -174,6 +175,9 @@ class _Patient:
         yield from _answers(
             database, "publish rights", lambda: rights.rights(database, connection, writes, "publish rights")
         )
+        yield from _answers(
+            database, "publish rights of template snapshots", lambda: self._for_snapshots(database, connection, 1)
+        )
         faulty = _faulty(connection, place)
         for model in self.models:
             if "." not in model.contract.publish and model.contract.publish not in faulty:
@@ -182,6 +186,14 @@ class _Patient:
                     f"day index of {model.contract.publish}",
                     lambda model=model: tables.day_index(database, connection, place, model),  # type: ignore[misc]
                 )
+
+    def _for_snapshots(self, database: Database, connection: Connection, role: int) -> Iterator[Diagnosis]:
+        """What `community ingest` may not do: a warning, since the daily flow goes on without it."""
+        needs = rights.snapshot_needs(self.place)[role]
+        if needs:
+            subject = f"{database.purpose} rights of template snapshots"
+            found = rights.rights(database, connection, needs, subject)
+            yield replace(found, level="warning") if found.level == "problem" else found
 
     def grants(self, source: Connection | Diagnosis, publish: Connection | Diagnosis) -> Diagnosis:
         """The minimum grants, with the connected roles' names where they are not the administrator's."""

@@ -6,7 +6,7 @@ columns: that on a counter is enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -16,6 +16,7 @@ from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models.project import Model
 from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import Table
 
 READER = "community_reader"
 PUBLISHER = "community_publisher"
@@ -94,6 +95,30 @@ def publishing_needs(deployment: Deployment, models: Sequence[Model]) -> list[Ne
     return list(needs.values())
 
 
+def snapshot_needs(deployment: Deployment) -> tuple[list[Need], list[Need]]:
+    """What the reading and the publishing role need for `community ingest`, beside `own_needs`; none where it is not
+    made for the platform."""
+    snapshots, names = deployment.platform.snapshots, deployment.names
+    if snapshots is None:
+        return [], []
+
+    def need(table: Table, **privileges: Iterable[str]) -> Need:
+        made = Need(*names.parts(table))
+        for privilege, columns in privileges.items():
+            made.add(privilege, *(names.column_name(table, column) for column in columns))
+        return made
+
+    def every(table: Table) -> list[str]:
+        return [column.name for column in table.columns]
+
+    reading = [need(table, select=every(table)) for table in (snapshots.users, snapshots.projects, snapshots.scenes)]
+    rows, scenes = snapshots.templates, snapshots.template_scenes
+    publishing = [need(table, select=["id"]) for table in (snapshots.users, snapshots.projects)]
+    publishing.append(need(rows, select=every(rows), insert=every(rows), update=snapshots.changes))
+    publishing.append(need(scenes, select=every(scenes), insert=every(scenes)))
+    return reading, publishing
+
+
 def own_needs(models: Sequence[Model]) -> list[Need]:
     """What the publishing role needs of the tables that `migrate` makes, where another role made them."""
     needs = [Need(SCHEMA, name, {privilege: [] for privilege in kinds}) for name, kinds in OWN_TABLES.items()]
@@ -107,7 +132,9 @@ def own_needs(models: Sequence[Model]) -> list[Need]:
 def minimum_grants(deployment: Deployment, models: Sequence[Model], reader: str, publisher: str, database: str) -> str:
     """The statements that give the two roles all they need and nothing else; the names are quoted already."""
     quoted = sql.Identifier(database).as_string()
-    reading, publishing = reading_needs(deployment, models), publishing_needs(deployment, models)
+    for_reading, for_publishing = snapshot_needs(deployment)
+    reading = _together([*reading_needs(deployment, models), *for_reading])
+    publishing = _together([*publishing_needs(deployment, models), *for_publishing])
     return "\n".join(
         [
             f"-- {reader} reads the app; where the roles are missing: create role … login password '…';",
@@ -261,6 +288,16 @@ def _held(connection: Connection, need: Need) -> tuple[bool, dict[tuple[str, str
         },
     )
     return all(row[0] for row in rows), {(row[1], row[2]): bool(row[3]) for row in rows}
+
+
+def _together(needs: Iterable[Need]) -> list[Need]:
+    """One need for each table."""
+    found: dict[tuple[str, str], Need] = {}
+    for need in needs:
+        one = found.setdefault((need.schema, need.table), Need(need.schema, need.table))
+        for privilege, columns in need.privileges.items():
+            one.add(privilege, *columns)
+    return list(found.values())
 
 
 def _usage(needs: Sequence[Need], role: str, of_schema: str | None = None) -> list[str]:

@@ -39,7 +39,10 @@ def declared(database: Database, connection: Connection, deployment: Deployment)
 def declared_for_snapshots(database: Database, connection: Connection, deployment: Deployment) -> Iterator[Diagnosis]:
     """Tables and columns that template snapshots need; a warning, since the daily flow goes on without them."""
     subject = f"{database.purpose} tables of template snapshots"
-    faults = find_faults(connection, deployment, deployment.platform.snapshot_tables)
+    snapshots = deployment.platform.snapshots
+    if snapshots is None:
+        return
+    faults = find_faults(connection, deployment, snapshots.tables)
     for fault in faults:
         advice = f"{fault.advice}; without it `community ingest` cannot run, all else can"
         yield Diagnosis(database.platform, subject, "warning", fault.what, advice)

@@ -39,8 +39,8 @@ class Names:
 
     def fill(self, template: str, **values: str) -> str:
         """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name."""
-        tables = (*self.platform.tables, *self.platform.snapshot_tables)
-        return template.format(**{table.name: _Filler(self, table) for table in tables}, **values)
+        tables = {table.name: _Filler(self, table) for table in self.platform.all_tables}
+        return template.format(**tables, **values)
 
 
 class _Filler:
@@ -103,7 +103,7 @@ def deployment(settings: Settings, platform: Platform) -> Deployment:
 
 def _check_mapping(platform: Platform, own: PlatformSettings) -> None:
     declared: dict[str, set[str]] = {}
-    for table in (*platform.tables, *platform.snapshot_tables):
+    for table in platform.all_tables:
         declared.setdefault(table.name, set()).update(column.name for column in table.columns)
     for name in (*own.tables, *own.columns):
         if name not in declared:

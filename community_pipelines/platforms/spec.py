@@ -138,11 +138,30 @@ class CounterTable:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """Where templates are made from, and where they go. Tables that the daily flow has, too, may have more columns.
+
+    `changes` are the columns of `templates` that are updated; scenes are only added.
+    """
+
+    users: Table
+    projects: Table
+    scenes: Table
+    templates: Table
+    template_scenes: Table
+    changes: tuple[str, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All of them."""
+        return (self.users, self.projects, self.scenes, self.templates, self.template_scenes)
+
+
+@dataclass(frozen=True)
 class Platform:
     """One product: its tables and what is done with them. `title` and `description` are for people.
 
-    `tables` are what the daily flow needs; `snapshot_tables` what template snapshots read and write, where a
-    table of `tables` may stand again with more columns.
+    `tables` are what the daily flow needs, `snapshots` has those of template snapshots.
     """
 
     name: str
@@ -154,7 +173,12 @@ class Platform:
     counter_tables: tuple[CounterTable, ...]
     entity_table: Table
     entity_key: str
-    snapshot_tables: tuple[Table, ...] = ()
+    snapshots: Snapshots | None = None
+
+    @property
+    def all_tables(self) -> tuple[Table, ...]:
+        """All that are read or written; one name may stand for several sets of columns."""
+        return (*self.tables, *(self.snapshots.tables if self.snapshots else ()))
 
     def table(self, name: str) -> Table:
         """The declared table of that logical name; KeyError when there is none."""

@@ -86,7 +86,7 @@ class Ingest:
     run_id: str
     dry_run: bool = False
     _pool: Executor | None = None
-    _seen_bytes: int = 0
+    _bytes: int = 0
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -160,6 +160,7 @@ class Ingest:
                 elif project.owner not in owners:
                     findings.append(owner_missing(project.title, project.owner))
                 candidates.append(_Candidate(project, options, tuple(findings)))
+            self._expect(sum(one.project.size for one in candidates))
             group = _Group(len(candidates), {}, candidates, self._examined(candidates), versions)
             with self._writers() as writers:
                 return list(self._finished(writers, [group]))
@@ -194,10 +195,12 @@ class Ingest:
         pages: Iterable[Sequence[tuple[str, Options]]],
     ) -> Iterator[_Group]:
         for page in pages:
-            found = source.digests(reading, self.deployment.names, [key for key, _ in page])
-            versions = store.known(publishing, list(found))
+            keys = [key for key, _ in page]
+            versions = store.known(publishing, keys)
+            found = source.digests(reading, self.deployment.names, keys, versions)
             if not self.dry_run:
                 store.note_moderation(publishing, [one for many in versions.values() for one in many])
+            self._expect(sum(sum(one.sizes) for key, one in found.items() if key not in versions))
             for wishes in _by_size(page, found):
                 yield self._group(reading, wishes, found, versions)
 
@@ -302,18 +305,21 @@ class Ingest:
     def _examined(self, candidates: Sequence[_Candidate]) -> Iterator[list[Finding]]:
         """What is wrong with each project's code; workers begin at once."""
         scenes = [[(scene.file, scene.encoded) for scene in one.project.scenes] for one in candidates]
-        self._seen_bytes += sum(one.project.size for one in candidates)
-        if self._pool is None and self._seen_bytes > _ALONE_BYTES:
+        allowed = self.limits.allowed_imports
+        if self._pool is None:
+            return (examine_all(one, allowed) for one in scenes)
+        return self._pool.map(examine_all, scenes, [allowed] * len(scenes), chunksize=10)
+
+    def _expect(self, code: int) -> None:
+        """Starts workers once the run has so many bytes of code to examine that they are worth their start."""
+        self._bytes += code
+        if self._pool is None and self._bytes > _ALONE_BYTES:
             # Spawned, since a forked child would share connections and Dagster's threads.
             # They give way, so that writing never waits for a processor.
             workers = ProcessPoolExecutor(
                 os.cpu_count(), mp_context=get_context("spawn"), initializer=os.nice, initargs=(10,)
             )
             self._pool = self._stack.enter_context(workers)
-        allowed = self.limits.allowed_imports
-        if self._pool is None:
-            return (examine_all(one, allowed) for one in scenes)
-        return self._pool.map(examine_all, scenes, [allowed] * len(scenes), chunksize=10)
 
     def _requests(self, after: int) -> list[tuple[Any, ...]]:
         with connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
@@ -345,7 +351,7 @@ def opened(settings: Settings, deployment: Deployment, run_id: str, dry_run: boo
     Raises DatabaseError when a database does not answer, SourceError when one of its tables is not as declared.
     """
     with connect(deployment.source_url, deployment.source_setting) as connection:
-        faults = find_faults(connection, deployment, (PROJECTS, SCENES, USERS))
+        faults = find_faults(connection, deployment, (USERS, PROJECTS, SCENES))
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
         faults += find_faults(connection, deployment, (TEMPLATE_ROWS, TEMPLATE_SCENES))
     refuse_faults(deployment, faults)

@@ -7,7 +7,7 @@ carried out of the database. Not here: export files (`exports`).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,19 +27,19 @@ cross join lateral (
     select
         coalesce(array_agg({scenes.name}::text order by {scenes.order}, {scenes.id}), '{{}}') as names,
         coalesce(array_agg({scenes.duration} order by {scenes.order}, {scenes.id}), '{{}}') as durations,
-        coalesce(
-            array_agg(octet_length(convert_to({scenes.tsxCode}, 'UTF8')) order by {scenes.order}, {scenes.id}), '{{}}'
-        ) as bytes,
+        coalesce(array_agg(octet_length({scenes.tsxCode}) order by {scenes.order}, {scenes.id}), '{{}}') as bytes,
         coalesce(
             array_agg(
-                encode(sha256(convert_to({scenes.tsxCode}, 'UTF8')), 'hex') order by {scenes.order}, {scenes.id}
+                case when project.{projects.id} = any(%(published)s)
+                    then encode(sha256(convert_to({scenes.tsxCode}, 'UTF8')), 'hex') else '' end
+                order by {scenes.order}, {scenes.id}
             ),
             '{{}}'
         ) as hashes
     from {scenes}
     where {scenes.projectId} = project.{projects.id}
 ) as scenes
-where project.{projects.id} = any(%s)
+where project.{projects.id} = any(%(wanted)s)
 """
 
 _CHANGED = """
@@ -66,7 +66,10 @@ order by {scenes.projectId}, {scenes.order}, {scenes.id}
 
 @dataclass(frozen=True)
 class Digest:
-    """A project without its code: what its scenes are called, how long they are, their bytes and hashes."""
+    """A project without its code: what its scenes are called, how long they are, their bytes and hashes.
+
+    The hashes are empty where there is no template to compare them with; the bytes are as the database holds them.
+    """
 
     project_id: str
     owner: str
@@ -91,10 +94,13 @@ def changed_since(connection: Connection, names: Names, since: datetime) -> Iter
         after = rows[-1][0]
 
 
-def digests(connection: Connection, names: Names, ids: Sequence[str]) -> dict[str, Digest]:
-    """The projects of those ids that exist, by id. Ids that are no UUIDs are nobody's."""
-    known = [uuid.UUID(one) for one in ids if is_uuid(one)]
-    rows = connection.execute(names.fill(_DIGESTS), (known,)).fetchall()
+def digests(connection: Connection, names: Names, ids: Sequence[str], published: Collection[str]) -> dict[str, Digest]:
+    """The projects of those ids that exist, by id. Ids that are no UUIDs are nobody's.
+
+    Only of the `published` ones is the code read, to be hashed.
+    """
+    values = {"wanted": _uuids(ids), "published": _uuids(published)}
+    rows = connection.execute(names.fill(_DIGESTS), values).fetchall()
     return {row[0]: Digest(*row[:4], *(tuple(column) for column in row[4:])) for row in rows}
 
 
@@ -109,6 +115,10 @@ def projects(connection: Connection, names: Names, found: Sequence[Digest]) -> l
     return [
         Project(one.project_id, one.project_id, one.owner, one.title, tuple(scenes[one.project_id])) for one in found
     ]
+
+
+def _uuids(ids: Iterable[str]) -> list[uuid.UUID]:
+    return [uuid.UUID(one) for one in ids if is_uuid(one)]
 
 
 def is_uuid(text: str) -> bool:

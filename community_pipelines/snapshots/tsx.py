@@ -102,6 +102,11 @@ def examine_all(scenes: Sequence[tuple[str, bytes]], allowed_imports: Sequence[s
     return [finding for file, code in scenes for finding in examine(file, code, allowed_imports)]
 
 
+def severity_of(rule: str) -> Severity:
+    """An error rejects the template, a warning is recorded with it."""
+    return "warning" if rule in ("import-meta-env", "large-inline-data") else "error"
+
+
 @cache
 def _parser() -> Parser:
     import tree_sitter_typescript
@@ -370,5 +375,4 @@ def _finding(file: str, code: bytes, node: Node, rule: str, message: str) -> Fin
     row, column = node.start_point
     begin = node.start_byte - column
     before = code[begin : node.start_byte].decode(errors="replace").removeprefix("\ufeff")
-    severity: Severity = "warning" if rule in ("import-meta-env", "large-inline-data") else "error"
-    return Finding(file, rule, message, severity, row + 1, len(before) + 1)
+    return Finding(file, rule, message, severity_of(rule), row + 1, len(before) + 1)

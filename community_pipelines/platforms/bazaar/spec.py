@@ -10,6 +10,7 @@ from community_pipelines.platforms.spec import (
     Dimension,
     Platform,
     RowRule,
+    Snapshots,
     Stream,
     Table,
 )
@@ -263,5 +264,5 @@ BAZAAR = Platform(
     counter_tables=(COUNTERS,),
     entity_table=TEMPLATES,
     entity_key="id",
-    snapshot_tables=(PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES),
+    snapshots=Snapshots(USERS, PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES, ("status", "updated_at")),
 )
