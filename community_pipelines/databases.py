@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TypeVar
 
 import psycopg
@@ -92,12 +93,17 @@ def snapshot(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def writing(connection: Connection, lock: str) -> Iterator[None]:
-    """A transaction that holds the advisory lock of that name until it ends; waits for it a limited time."""
+def writing(connection: Connection, lock: str, **settings: str) -> Iterator[None]:
+    """A transaction that holds the advisory lock of that name until it ends; waits for it a limited time.
+
+    `settings` are PostgreSQL's, for this transaction only.
+    """
+    given = {"lock_timeout": LOCK_TIMEOUT, **settings}
+    sets = ", ".join(["set_config(%s, %s, true)"] * len(given))
     with connection.transaction():
         connection.execute(
-            "select set_config('lock_timeout', %s, true), pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            (LOCK_TIMEOUT, f"community:{lock}"),
+            f"select {sets}, pg_advisory_xact_lock(hashtextextended(%s, 0))".encode(),
+            (*chain.from_iterable(given.items()), f"community:{lock}"),
         )
         yield
 

@@ -182,10 +182,10 @@ def test_a_folder_of_scenes_is_one_project_in_the_natural_order_of_its_files(tmp
     found = project(path, "ann")
     assert (found.title, found.key, found.project_id) == ("Product launch", "export:ann:Product launch", None)
     assert [(one.file, one.name) for one in found.scenes] == [
-        ("1_intro.tsx", "intro"),
-        ("2-middle.tsx", "middle"),
-        ("3d-logo.tsx", "3d-logo"),
-        ("10.tsx", "10"),
+        ("product-launch/1_intro.tsx", "intro"),
+        ("product-launch/2-middle.tsx", "middle"),
+        ("product-launch/3d-logo.tsx", "3d-logo"),
+        ("product-launch/10.tsx", "10"),
     ]
 
 
@@ -221,7 +221,7 @@ def test_a_leading_comment_says_how_long_a_scene_is(tmp_path: Path, code: str, d
 @pytest.mark.parametrize("said", ["3s", "1.5", "1,000", "", "9" * 5000, "-4"])
 def test_a_duration_that_is_no_number_of_frames_is_refused(tmp_path: Path, said: str) -> None:
     (found,) = findings(folder(tmp_path / "one", a_tsx=f"// A scene\n// duration: {said}\n"))
-    assert (found.file, found.rule, found.line) == ("a.tsx", "export-format", 2)
+    assert (found.file, found.rule, found.line) == ("one/a.tsx", "export-format", 2)
 
 
 def test_a_project_file_beside_the_scenes_says_what_they_do_not(tmp_path: Path) -> None:
@@ -278,13 +278,13 @@ def test_what_is_no_utf_8_is_refused_with_the_byte_and_line(
     else:
         path.write_bytes(data)
     (found,) = findings(path)
-    assert (found.file, found.rule, found.line) == ("a.tsx" if name == "folder" else name, "encoding", line)
+    assert (found.file, found.rule, found.line) == ("folder/a.tsx" if name == "folder" else name, "encoding", line)
     assert words in found.message
 
 
 def test_code_that_a_database_cannot_hold_is_refused_with_line_and_column(tmp_path: Path) -> None:
     (found,) = findings(folder(tmp_path / "one", a_tsx="a\nbé\0c"))
-    assert (found.file, found.rule, found.line, found.column) == ("a.tsx", "nul-character", 2, 3)
+    assert (found.file, found.rule, found.line, found.column) == ("one/a.tsx", "nul-character", 2, 3)
     (found,) = findings(write(tmp_path / "export.json", export(scene("a\n\ud800", name="I"))))
     assert (found.file, found.rule, found.line, found.column) == ("export.json scene 1 (I)", "lone-surrogate", 2, 1)
 
@@ -304,7 +304,7 @@ def test_a_file_name_that_is_no_utf_8_can_be_said_and_is_refused(tmp_path: Path)
     (path / os.fsdecode(b"b\xff.tsx")).write_bytes(b"")
     (found,) = findings(path)
     assert found.rule == "lone-surrogate"
-    assert found.file.encode() == b"b\\udcff.tsx"
+    assert found.file.encode() == b"one/b\\udcff.tsx"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_scene_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pyte
     assert isinstance(read(path, most_bytes=11)[0], Project)
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read"))
     (found,) = findings(path, most_bytes=10)
-    assert (found.file, found.rule) == ("a.tsx", "too-large")
+    assert (found.file, found.rule) == ("one/a.tsx", "too-large")
 
 
 @pytest.mark.parametrize("name", ["gone.json", "gone.ndjson", "gone", "x" * 300, "x" * 300 + ".json", "a\0.json"])
@@ -337,19 +337,19 @@ def test_a_path_that_is_not_there_is_unreadable(tmp_path: Path, name: str) -> No
 def test_a_folder_named_like_a_file_is_unreadable_with_the_reason(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     (found,) = findings(tmp_path)
-    assert (found.file, found.rule) == (name, "unreadable")
+    assert (found.file, found.rule) == (f"{tmp_path.name}/{name}" if name == "a.tsx" else name, "unreadable")
     assert "directory" in found.message
 
 
 def test_a_scene_that_vanished_is_said_and_never_left_out(tmp_path: Path) -> None:
     path = folder(tmp_path / "one", a_tsx="")
     (path / "b.tsx").symlink_to("nowhere")
-    assert rules(path) == [("b.tsx", "unreadable")]
+    assert rules(path) == [("one/b.tsx", "unreadable")]
 
 
 def test_a_pipe_is_unreadable_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.tsx")
-    assert rules(tmp_path) == [("a.tsx", "unreadable")]
+    assert rules(tmp_path) == [(f"{tmp_path.name}/a.tsx", "unreadable")]
 
 
 def test_what_the_system_forbids_is_unreadable_and_the_rest_is_read(

@@ -70,7 +70,7 @@ def _folder(path: Path, owner: str | None, most_bytes: int) -> Iterator[Project 
     try:
         inside = sorted((one for one in path.iterdir() if not one.name.startswith(".")), key=_natural)
     except OSError as error:
-        yield Unreadable(label, (_unreadable(path, error),))
+        yield Unreadable(label, (_unreadable(label, error),))
         return
     # Also what cannot be read: a project without one of its scenes would be another project.
     scenes = [one for one in inside if one.suffix == _TSX]
@@ -112,13 +112,13 @@ def _one(label: str, read: Callable[[], Project]) -> Project | Unreadable:
 
 def _json_file(path: Path, owner: str | None) -> Project:
     label = _shown(path)
-    return _project(_parsed(_decoded(label, _bytes(path, MOST_EXPORT_BYTES)), label, 1), label, owner)
+    return _project(_parsed(_decoded(label, _bytes(path, label, MOST_EXPORT_BYTES)), label, 1), label, owner)
 
 
 def _lines(path: Path, owner: str | None) -> Iterator[Project | Unreadable]:
     label = _shown(path)
     try:
-        _size(path)
+        _size(path, label)
         with path.open("rb") as file:
             begun = 0
             for number, line in enumerate(file, start=1):
@@ -128,7 +128,7 @@ def _lines(path: Path, owner: str | None) -> Iterator[Project | Unreadable]:
                     return
                 begun += len(line)
     except OSError as error:
-        yield Unreadable(label, (_unreadable(path, error),))
+        yield Unreadable(label, (_unreadable(label, error),))
     except _Refused as refused:
         yield Unreadable(label, refused.findings)
 
@@ -138,20 +138,22 @@ def _line(line: bytes, file: str, number: int, begun: int, owner: str | None) ->
 
 
 def _of_scenes(path: Path, beside: Path | None, files: Sequence[Path], owner: str | None, most_bytes: int) -> Project:
+    folder = _shown(path)
     about: Mapping[str, Any] = {}
     durations: Mapping[str, Any] = {}
     if beside is not None:
-        about = _parsed(_decoded(_PROJECT_FILE, _bytes(beside, most_bytes)), _PROJECT_FILE, 1)
+        label = f"{folder}/{_PROJECT_FILE}"
+        about = _parsed(_decoded(label, _bytes(beside, label, most_bytes)), label, 1)
         durations = about.get("durations", {}) if isinstance(about, dict) else {}
         if not isinstance(about, dict) or not isinstance(durations, dict):
-            raise _Refused(Finding(_PROJECT_FILE, "export-format", "an object with title, tags, … is expected"))
+            raise _Refused(Finding(label, "export-format", "an object with title, tags, … is expected"))
     scenes: list[Scene] = []
     findings: list[Finding] = []
     for file in files:
-        label = _shown(file)
+        label = f"{folder}/{_shown(file)}"
         try:
             name = _code(re.sub(r"^\d+[-_. ]+", "", file.stem) or file.stem, label)
-            code = _code(_decoded(label, _bytes(file, most_bytes), keep_mark=True), label)
+            code = _code(_decoded(label, _bytes(file, label, most_bytes), keep_mark=True), label)
             duration = durations[file.name] if file.name in durations else _written_duration(code, label)
             scenes.append(Scene(label, name, code, _frames(duration, label)))
         except _Refused as refused:
@@ -159,7 +161,7 @@ def _of_scenes(path: Path, beside: Path | None, files: Sequence[Path], owner: st
     if findings:
         raise _Refused(*findings)
     title = re.sub(r"[-_]+", " ", path.resolve().name).strip()
-    return _described({"title": title[:1].upper() + title[1:], **about}, _shown(path), owner, scenes)
+    return _described({"title": title[:1].upper() + title[1:], **about}, folder, owner, scenes)
 
 
 def _written_duration(code: str, label: str) -> int:
@@ -255,17 +257,17 @@ def _described(about: Mapping[str, Any], label: str, owner: str | None, scenes: 
     )  # fmt: skip
 
 
-def _bytes(path: Path, most: int) -> bytes:
-    size = _size(path)
+def _bytes(path: Path, label: str, most: int) -> bytes:
+    size = _size(path, label)
     if size > most:
-        raise _Refused(Finding(_shown(path), "too-large", f"{size:,} bytes, at most {most:,} are read"))
+        raise _Refused(Finding(label, "too-large", f"{size:,} bytes, at most {most:,} are read"))
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _Refused(_unreadable(path, error)) from None
+        raise _Refused(_unreadable(label, error)) from None
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, label: str) -> int:
     """Bytes of a file. What is none is refused: a pipe would be waited for."""
     try:
         found = path.stat()
@@ -274,7 +276,7 @@ def _size(path: Path) -> int:
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
     except (OSError, ValueError) as error:
-        raise _Refused(_unreadable(path, error)) from None
+        raise _Refused(_unreadable(label, error)) from None
     return found.st_size
 
 
@@ -341,6 +343,6 @@ def _shown(path: Path) -> str:
     return (path.name or str(path)).encode("utf-8", "backslashreplace").decode()
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> Finding:
+def _unreadable(label: str, error: OSError | ValueError) -> Finding:
     reason = error.strerror if isinstance(error, OSError) else error
-    return Finding(_shown(path), "unreadable", f"cannot be read: {reason}")
+    return Finding(label, "unreadable", f"cannot be read: {reason}")

@@ -138,7 +138,9 @@ class Store:
         longer = 0
 
         def transaction() -> Written:
-            with connection.pipeline(), writing(connection, f"snapshots:{project.owner}"):
+            # A backend keeps its plans of foreign keys. One that was made while the gallery was nearly empty would
+            # scan the whole table for every scene of a run that fills it.
+            with connection.pipeline(), writing(connection, f"snapshots:{project.owner}", enable_seqscan="off"):
                 return self._write(connection, project, options, a_day, warnings, run_id, longer)
 
         for _ in range(_ATTEMPTS):
@@ -166,9 +168,6 @@ class Store:
         run_id: str,
         longer: int,
     ) -> Written:
-        # A backend keeps its plans of foreign keys. One that was made while the gallery was nearly empty would read
-        # the whole table for every scene of a run that fills it.
-        connection.execute("set local enable_seqscan = off")
         asked = (slug_of(project, 1), project.owner, project.key)
         rows = connection.execute(self._statement("of_project"), asked).fetchall()
         today, taken = rows[0][:2]

@@ -33,6 +33,8 @@ TEMPLATES = Table(
     "Public templates, one row each, with cached counters.",
     (
         Column("id", "uuid", "Template id."),
+        Column("slug", "text", "Unique readable name in links."),
+        Column("title", "text", "Title."),
         Column("status", "text", "active or disabled."),
         Column("visibility", "text", "public or unlisted."),
         Column("views_count", "bigint", "Cached number of views."),
@@ -258,7 +260,7 @@ BAZAAR = Platform(
     tables=(USERS, TEMPLATES, FAVORITES, EVENTS_TABLE, METRICS_TABLE),
     streams=(COMMUNITY_EVENTS,),
     dimensions=(
-        Dimension(TEMPLATES, ("id", "status", "visibility")),
+        Dimension(TEMPLATES, ("id", "slug", "title", "status", "visibility")),
         Dimension(USERS, ("id",)),
     ),
     counter_tables=(COUNTERS,),
