@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import snapshots, stages
+from benchmarks import snapshots, stages, stories
 from benchmarks.processes import PROJECT, command, work
 from benchmarks.report import Line, console, machine, table, write
 from community_pipelines.embedded import postgres
@@ -19,6 +19,7 @@ from community_pipelines.embedded import postgres
 LARGE = {"extract": stages.extract, "models": stages.models, "quality": stages.quality, "publish": stages.publish}
 SMALL = {"night": stages.night, "year": stages.year}
 SNAPSHOTS = "snapshots"
+STORIES = "stories"
 RESULTS = PROJECT / "bench-results.json"
 
 
@@ -27,7 +28,10 @@ RESULTS = PROJECT / "bench-results.json"
 @click.option("--rows", default=10_000_000, help="Events of the large gallery.")
 @click.option("--days", default=30, help="Days of the large gallery.")
 @click.option(
-    "--only", multiple=True, type=click.Choice([*LARGE, *SMALL, SNAPSHOTS]), help="Only this stage; may be repeated."
+    "--only",
+    multiple=True,
+    type=click.Choice([*LARGE, *SMALL, SNAPSHOTS, STORIES]),
+    help="Only this stage; may be repeated.",
 )
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the galleries here, and use them.")
 def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | None) -> None:
@@ -35,7 +39,7 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
 
     Example: python -m benchmarks --rows 1000000 --repeat 1 --only extract --keep /var/tmp/bench
     """
-    wanted = only or [*LARGE, *SMALL, SNAPSHOTS]
+    wanted = only or [*LARGE, *SMALL, SNAPSHOTS, STORIES]
     lines: list[Line] = []
     facts: dict[str, Mapping[str, object]] = {"machine": machine()}
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="community-bench-") as folder:
@@ -57,6 +61,10 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
         if SNAPSHOTS in wanted:
             with _server(base / SNAPSHOTS) as home, console.status(f"measuring {SNAPSHOTS}"):
                 lines += snapshots.snapshots(home, repeat)
+                facts["versions"] = work(home, "versions").facts
+        if STORIES in wanted:
+            with _server(base / STORIES) as home, console.status(f"measuring {STORIES}"):
+                lines += stories.stories(home, repeat)
                 facts["versions"] = work(home, "versions").facts
     write(RESULTS, lines, {**facts, "repeat": repeat, "rows": rows, "days": days})
     console.print(table(f"medians of {repeat}", lines))

@@ -81,7 +81,7 @@ def bare_copy() -> dict[str, float]:
             ).format(
                 table=table,
                 day=target_column(place, model, "day"),
-                entity=target_column(place, model, model.contract.entity),
+                entity=target_column(place, model, model.contract.grain[0]),
             )
             with cursor.copy(rows) as copy:
                 data = b"".join(copy)

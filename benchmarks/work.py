@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from psycopg import sql
 
-from benchmarks import data, floors, snapshots
+from benchmarks import data, floors, snapshots, stories
 from benchmarks.data import all_days, folder_beside, models, settings_here
 from community_pipelines.databases import connect
 from community_pipelines.lake.extract import SourceReader
@@ -188,6 +188,14 @@ WORK: dict[str, Callable[..., Mapping[str, object]]] = {
         snapshots.unpublish_templates,
         snapshots.ingest_projects,
         snapshots.copy_scenes,
+        stories.load_stories,
+        stories.extract_stories,
+        stories.copy_and_drop_stories,
+        stories.prepare_stories,
+        stories.run_stories_models,
+        stories.bare_duckdb_stories,
+        stories.publish_stories,
+        stories.bare_copy_stories,
         load,
         prepare,
         first_day,

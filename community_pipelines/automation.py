@@ -21,6 +21,8 @@ from community_pipelines.leftovers import close_leftovers
 from community_pipelines.plan import PlatformStep, Request
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from community_pipelines.platforms.deployment import deployment
+from community_pipelines.platforms.spec import Platform, Stream
+from community_pipelines.platforms.stories.spec import STORIES, STREAM_SCENE_VIEWS
 from community_pipelines.settings import Settings
 
 YESTERDAY_EXISTS = "yesterday_exists"
@@ -35,25 +37,43 @@ def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
 
 def bazaar(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
     """Everything that runs the gallery by itself."""
-
-    def due(thorough: bool) -> Sequence[Request]:
-        place = deployment(settings, BAZAAR)
-        now = plan.make_plan(settings, place, steps, compare=None if thorough else [])
-        return plan.requests(now, steps, wanted=("stale",))
-
-    return platform(BAZAAR.name, daily, _bazaar_raw(), due)
+    return platform(BAZAAR.name, daily, raw_key(BAZAAR, COMMUNITY_EVENTS), due(settings, BAZAAR, steps))
 
 
 def bazaar_yesterday(settings: Settings) -> StateCheck:
     """The check that the gallery's events of yesterday are in the lake."""
+    return yesterday_exists(raw_key(BAZAAR, COMMUNITY_EVENTS), in_lake(settings, BAZAAR, COMMUNITY_EVENTS))
+
+
+def stories(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
+    """Everything that runs the story videos by itself."""
+    return platform(STORIES.name, daily, raw_key(STORIES, STREAM_SCENE_VIEWS), due(settings, STORIES, steps))
+
+
+def stories_yesterday(settings: Settings) -> StateCheck:
+    """The check that yesterday's views of scenes are in the lake."""
+    return yesterday_exists(raw_key(STORIES, STREAM_SCENE_VIEWS), in_lake(settings, STORIES, STREAM_SCENE_VIEWS))
+
+
+def raw_key(of: Platform, stream: Stream) -> dg.AssetKey:
+    """The key of a stream's asset."""
+    return dg.AssetKey([of.name, "raw", stream.name])
+
+
+def in_lake(settings: Settings, of: Platform, stream: Stream) -> Callable[[date], bool]:
+    """What says whether a day of a stream is in the lake."""
     lake = Lake(settings.lake_folder)
-    return yesterday_exists(
-        _bazaar_raw(), lambda day: lake.path("raw", BAZAAR.name, COMMUNITY_EVENTS.name, day).exists()
-    )
+    return lambda day: lake.path("raw", of.name, stream.name, day).exists()
 
 
-def _bazaar_raw() -> dg.AssetKey:
-    return dg.AssetKey([BAZAAR.name, "raw", COMMUNITY_EVENTS.name])
+def due(settings: Settings, of: Platform, steps: Sequence[PlatformStep]) -> Callable[[bool], Sequence[Request]]:
+    """What gives the runs that a platform's stale days ask for; thorough, it compares every day with the source."""
+
+    def asked(thorough: bool) -> Sequence[Request]:
+        now = plan.make_plan(settings, deployment(settings, of), steps, compare=None if thorough else [])
+        return plan.requests(now, steps, wanted=("stale",))
+
+    return asked
 
 
 def platform(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from community_pipelines.commands import look, snapshots, work
+from community_pipelines.commands import look, samples, snapshots, upkeep, work
 
 
 @click.group("community", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,11 +27,12 @@ for one in (
     work.release,
     snapshots.ingest,
     work.reconcile,
+    upkeep.maintain,
     look.account,
     look.doctor,
     look.sql,
     work.migrate,
-    work.sample,
+    samples.sample,
     work.stop,
 ):
     main.add_command(one)

@@ -16,12 +16,15 @@ import dagster as dg
 from community_pipelines import automation
 from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
 from community_pipelines.flow.window import Window, open_window
+from community_pipelines.maintenance.job import maintenance
 from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar import assets as bazaar
 from community_pipelines.platforms.bazaar.snapshots import template_snapshots
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Platform
+from community_pipelines.platforms.stories import assets as stories
+from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import ConfigurationError, Settings, load
 
 SECONDS_TAG = "community/seconds"
@@ -35,7 +38,14 @@ class Flow:
     steps: tuple[PlatformStep, ...]
 
 
-FLOWS = (Flow(BAZAAR, bazaar.STEPS),)
+FLOWS = (Flow(BAZAAR, bazaar.STEPS), Flow(STORIES, stories.STEPS))
+
+
+def flows(settings: Settings) -> tuple[Flow, ...]:
+    """The flows of the platforms that are set up: those with a database of their own, or, where none has one, all of
+    them on the embedded PostgreSQL."""
+    external = tuple(one for one in FLOWS if not settings.platform(one.platform.name).embedded)
+    return external or FLOWS
 
 
 def flow(platform: str) -> Flow:
@@ -68,19 +78,28 @@ def platform_assets(
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """All assets, checks, jobs, schedules and sensors."""
+    """All assets, checks, jobs, schedules and sensors of the platforms that are set up."""
     days = automation.day_partitions(settings.start_date)
-    bazaar_daily = platform_assets(settings, flow("bazaar"), days, [automation.bazaar_yesterday(settings)])
-    return dg.Definitions.merge(
-        dg.Definitions(
-            assets=[*bazaar.SOURCES, bazaar_daily],
-            resources={RUN_PROCESS: RunProcess()},
-            executor=dg.in_process_executor,
-        ),
-        automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
-        template_snapshots(settings),
+    names = {one.platform.name for one in flows(settings)}
+    parts = [
+        dg.Definitions(resources={RUN_PROCESS: RunProcess()}, executor=dg.in_process_executor),
         automation.alerts(settings),
-    )
+    ]
+    if BAZAAR.name in names:
+        bazaar_daily = platform_assets(settings, flow("bazaar"), days, [automation.bazaar_yesterday(settings)])
+        parts += [
+            dg.Definitions(assets=[*bazaar.SOURCES, bazaar_daily]),
+            automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
+            template_snapshots(settings),
+        ]
+    if STORIES.name in names:
+        stories_daily = platform_assets(settings, flow("stories"), days, [automation.stories_yesterday(settings)])
+        parts += [
+            dg.Definitions(assets=[*stories.SOURCES, stories_daily]),
+            automation.stories(settings, flow("stories").steps, stories_daily),
+            maintenance(settings, STORIES),
+        ]
+    return dg.Definitions.merge(*parts)
 
 
 @dg.definitions

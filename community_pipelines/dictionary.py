@@ -61,7 +61,7 @@ def _raw(step: Raw) -> Iterator[str]:
     yield f"{stream.description} One file per day: `raw/{step.platform.name}/{stream.name}/day=…/data.parquet`."
     yield markdown_table(
         ["column", "type", "what it is"],
-        [(f"`{column.name}`", column.type, column.description) for column in stream.table.columns],
+        [(f"`{column.name}`", column.type, column.description) for column in stream.columns],
     )
     yield "Rows that break one of these rules go to quarantine and are not counted:"
     yield markdown_table(
@@ -71,7 +71,7 @@ def _raw(step: Raw) -> Iterator[str]:
             ("`time_outside_day`", f"`{stream.time}` is not inside the day"),
         ],
     )
-    yield _checks([*common_bounds(Settings.model_construct()), *step.bounds])
+    yield _checks([*common_bounds(Settings.model_construct(), step.stream), *step.all_bounds()])
 
 
 def _model(step: SqlModel) -> Iterator[str]:

@@ -22,10 +22,13 @@ from community_pipelines.flow.window import doubtful_days
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
+from community_pipelines.lake.writer import day_bounds
+from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.publish import published_hashes
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
+from community_pipelines.platforms.spec import Stream
 from community_pipelines.quality import withheld
 from community_pipelines.quality.withheld import Withheld
 from community_pipelines.settings import Settings
@@ -109,13 +112,17 @@ def make_plan(
                 for day in plan.closed
                 if (step.asset, day) in plan.withheld
             }
-            wanted = set(plan.closed) if compare is None else set(compare)
+            pinned = pinned_days(deployment, step.stream)
+            wanted = (set(plan.closed) if compare is None else set(compare)) - pinned.keys()
             compared = [day for day in plan.closed if day in wanted and (day in present or day in kept)]
             late = late_days(
                 deployment, step.stream, lake, compared, {day: kept[day] for day in compared if day in kept}
             )
+            unsettled = unsettled_days(lake, platform, step.stream, plan.closed, settings)
+            unsettled = {day: version for day, version in unsettled.items() if day not in pinned}
             plan.states[step.asset] = {
-                day: _raw_state(day, present, late, plan.withheld.get((step.asset, day))) for day in plan.closed
+                day: _raw_state(day, present, late, unsettled, plan.withheld.get((step.asset, day)))
+                for day in plan.closed
             }
         elif isinstance(step, SqlModel):
             plan.states[step.asset] = {
@@ -124,12 +131,39 @@ def make_plan(
     return plan
 
 
+def unsettled_days(
+    lake: Lake, platform: str, stream: Stream, closed: Sequence[date], settings: Settings
+) -> dict[date, str]:
+    """The days whose rows may still have changed since their file was read, with the close that asks for it anew.
+
+    A day is read again after every close of a day until it has settled: `settles_days` after its own end.
+    """
+    if not stream.settles_days or not closed:
+        return {}
+    newest_close = day_bounds(closed[-1])[1] + settings.grace
+    found = {}
+    # A day that was last read long ago may lie further back than the days that settle now.
+    for day in closed:
+        settled = day_bounds(day)[1] + timedelta(days=stream.settles_days) + settings.grace
+        ledger = lake.ledger("raw", platform, stream.name, day)
+        wanted = min(settled, newest_close)
+        if ledger is not None and ledger.read_at < wanted:
+            found[day] = f"settling:{wanted:%Y-%m-%d}"
+    return found
+
+
 def _fingerprint(kept: Withheld) -> Fingerprint:
     rows, _, xor = kept.fingerprint.partition(":")
     return int(rows), int(xor)
 
 
-def _raw_state(day: date, present: set[date], late: Mapping[date, Fingerprint], kept: Withheld | None) -> State:
+def _raw_state(
+    day: date,
+    present: set[date],
+    late: Mapping[date, Fingerprint],
+    unsettled: Mapping[date, str],
+    kept: Withheld | None,
+) -> State:
     source = late.get(day)
     version = f"{source[0]}:{source[1]}" if source else ""
     if kept is not None and kept.released:
@@ -139,6 +173,8 @@ def _raw_state(day: date, present: set[date], late: Mapping[date, Fingerprint], 
     if source is not None:
         since = "the source has changed since it was withheld"
         return State("stale", "the source has rows that the file lacks" if kept is None else since, version)
+    if day in unsettled:
+        return State("stale", "its rows may have changed: it has not settled yet", unsettled[day])
     return State("done") if day in present else State("missing", version="missing")
 
 

@@ -87,8 +87,8 @@ def _bars() -> Progress:
 
 
 @dataclass
-class RunSummary:
-    """What the runs of one command did, added up from their events."""
+class PlatformSummary:
+    """What the runs of one command did on one platform, added up from their events."""
 
     days: set[str] = field(default_factory=set)
     withheld: set[str] = field(default_factory=set)
@@ -100,46 +100,28 @@ class RunSummary:
     corrected: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     whole: float = 0.0
-    _runs_corrected: set[str] = field(default_factory=set)
+    _corrections_seen: set[tuple[str, dg.AssetKey]] = field(default_factory=set)
 
-    def see(self, event: dg.DagsterEvent, run_id: str) -> bool:
-        """Takes one event; True when it settles one day of one asset."""
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if check.check_name != AUDIT:
-                return False
-            if not check.passed:
-                self.withheld.add(str(check.partition))
-            return True
-        if event.event_type != dg.DagsterEventType.ASSET_MATERIALIZATION or event.asset_key is None:
-            return False
+    def add(self, event: dg.DagsterEvent, key: dg.AssetKey, run_id: str) -> None:
+        """Takes the materialization of a day."""
         materialization = event.step_materialization_data.materialization
         facts = {name: value.value for name, value in materialization.metadata.items()}
         self.days.add(str(materialization.partition))
-        if event.asset_key.path[1] == "raw":
+        if key.path[1] == "raw":
             self.read += int(_number(facts.get("read")))
             self.accepted += int(_number(facts.get("dagster/partition_row_count")))
             self.quarantined += int(_number(facts.get("quarantined")))
         elif "published" in facts:
             self.published += int(_number(facts["published"]))
             self.written += int(_number(facts["published"])) if facts.get("changed") else 0
-        elif "corrected" in facts and run_id not in self._runs_corrected:
-            self._runs_corrected.add(run_id)
+        elif "corrected" in facts and (run_id, key) not in self._corrections_seen:
+            self._corrections_seen.add((run_id, key))
             self.corrected += int(_number(facts["corrected"]))
-        return False
 
-    def add_seconds(self, seconds: Mapping[str, float], whole: float) -> None:
-        """Adds one run's seconds by stage, and those of the whole run."""
-        for stage, spent in seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        self.whole += whole
-
-    def table(self, title: str) -> Table:
-        """The table at the end of a command."""
-        built = Table(title=title, title_justify="left", title_style="bold", show_header=False)
-        built.add_column()
-        built.add_column(justify="right")
-        counted = {
+    @property
+    def counted(self) -> dict[str, str]:
+        """What is shown of it, by name."""
+        counts = {
             "days": len(self.days - self.withheld),
             "days withheld": len(self.withheld),
             "rows read": self.read,
@@ -149,13 +131,55 @@ class RunSummary:
             "metric rows changed": self.written,
             "counters corrected": self.corrected,
         }
-        for name, count in counted.items():
-            built.add_row(name, shown(count))
-        built.add_section()
-        for stage, spent in self.seconds.items():
-            built.add_row(f"seconds: {stage}", f"{spent:,.1f}")
-        built.add_row("seconds: all, with Dagster", f"{self.whole:,.1f}")
+        return {name: shown(count) for name, count in counts.items()}
+
+    @property
+    def spent(self) -> dict[str, str]:
+        """The seconds of each stage and of all, by name."""
+        stages = {**self.seconds, "all, with Dagster": self.whole}
+        return {f"seconds: {stage}": f"{spent:,.1f}" for stage, spent in stages.items()}
+
+
+@dataclass
+class RunSummary:
+    """What the runs of one command did, by platform."""
+
+    platforms: dict[str, PlatformSummary] = field(default_factory=dict)
+
+    def see(self, event: dg.DagsterEvent, run_id: str) -> bool:
+        """Takes one event; True when it settles one day of one asset."""
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if check.check_name != AUDIT:
+                return False
+            if not check.passed:
+                self._of(check.asset_key).withheld.add(str(check.partition))
+            return True
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
+            self._of(event.asset_key).add(event, event.asset_key, run_id)
+        return False
+
+    def add_seconds(self, platform: str, seconds: Mapping[str, float], whole: float) -> None:
+        """Adds one run's seconds by stage, and those of the whole run."""
+        of = self.platforms.setdefault(platform, PlatformSummary())
+        for stage, spent in seconds.items():
+            of.seconds[stage] = of.seconds.get(stage, 0.0) + spent
+        of.whole += whole
+
+    def table(self, title: str) -> Table:
+        """The table at the end of a command: a column for each platform that was run."""
+        built = Table(title=title, title_justify="left", title_style="bold")
+        built.add_column()
+        for name in self.platforms:
+            built.add_column(name, justify="right")
+        for rows in ([one.counted for one in self.platforms.values()], [one.spent for one in self.platforms.values()]):
+            for name in dict.fromkeys(name for row in rows for name in row):
+                built.add_row(name, *(row.get(name, "") for row in rows))
+            built.add_section()
         return built
+
+    def _of(self, key: dg.AssetKey) -> PlatformSummary:
+        return self.platforms.setdefault(key.path[0], PlatformSummary())
 
 
 def _number(value: Any) -> float:

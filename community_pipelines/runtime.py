@@ -105,7 +105,8 @@ def run_requests(
             result = launch(defs, opened, request.assets, request.first, request.last, see)
         run = opened.get_run_by_id(result.run_id)
         if run is not None:
-            summary.add_seconds(json.loads(run.tags.get(SECONDS_TAG, "{}")), time.perf_counter() - started)
+            seconds = json.loads(run.tags.get(SECONDS_TAG, "{}"))
+            summary.add_seconds(request.assets[0].path[0], seconds, time.perf_counter() - started)
         results.append(result)
     return results
 

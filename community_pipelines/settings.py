@@ -162,6 +162,7 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
     snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
     bazaar: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
+    stories: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
 
     _urls = field_validator("database_url")(_postgresql_url)
     _web_urls = field_validator("webhook_url")(_web_url)

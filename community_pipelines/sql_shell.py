@@ -181,7 +181,7 @@ class LakeSession(AbstractContextManager["LakeSession"]):
 
     def _of_platform(self, platform: Platform) -> Iterator[tuple[View, str]]:
         for stream in platform.streams:
-            columns = declared_columns(stream.table.columns)
+            columns = declared_columns(stream.columns)
             yield self._days("raw", platform, stream.name, stream.name, columns)
             broken = [*columns, ("rule", "varchar"), ("reason", "varchar")]
             yield self._days("quarantine", platform, stream.name, f"{stream.name}_quarantine", broken)

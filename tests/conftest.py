@@ -16,7 +16,9 @@ import pytest
 
 from community_pipelines import launch
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, ensure_running, stop
-from tests.gallery import Gallery, judging_plainly, make_gallery, migrated
+from tests.flows import judging_plainly
+from tests.gallery import Gallery, make_gallery, migrated
+from tests.stories import Stories, make_stories
 
 # What a crash would lose is of no interest here.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
@@ -62,6 +64,12 @@ def plain_judge() -> Iterator[None]:
 def new_gallery(plain_judge: None, database: str, tmp_path: Path) -> Callable[..., Gallery]:
     """Makes a gallery without rows on this test's database, judged plainly; takes what `make_gallery` takes."""
     return partial(make_gallery, migrated(database), tmp_path)
+
+
+@pytest.fixture
+def stories(plain_judge: None, database: str, tmp_path: Path) -> Stories:
+    """A few story videos on this test's database, judged plainly."""
+    return make_stories(database, tmp_path)
 
 
 @pytest.fixture

@@ -5,16 +5,25 @@ What is not on the list is refused, so a statement that nobody thought of is ref
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 from pglast import enums, parse_sql
 from pglast.parser import ParseError
 
+_ADDITIVE = {"CreateStmt", "IndexStmt", "AlterTableStmt"}
 _ADDED_COLUMN_MAY_HAVE = {enums.ConstrType.CONSTR_DEFAULT, enums.ConstrType.CONSTR_NULL}
+# Looked for in the whole body, because dynamic SQL is a string there.
+_DESTRUCTIVE = re.compile(r"\b(drop|truncate|detach|rename)\b", re.IGNORECASE)
 
 
-def problems(sql: str, schema: str) -> list[str]:
-    """Why a migration may not be merged, one line per reason; empty when it only adds things to `schema`."""
+def problems(sql: str, schema: str, also: Collection[str] = ()) -> list[str]:
+    """Why a migration may not be merged, one line per reason; empty when it only adds things to `schema`.
+
+    `also` names kinds of statements that this folder may hold beside tables, columns and indexes:
+    CreateFunctionStmt, CreateTrigStmt.
+    """
     try:
         statements = [raw.stmt for raw in parse_sql(sql)]
     except ParseError as error:
@@ -22,28 +31,50 @@ def problems(sql: str, schema: str) -> list[str]:
     if not statements:
         return ["holds no statement"]
     created = {_name(statement) for statement in statements if _kind(statement) == "CreateStmt"}
-    return [reason for statement in statements for reason in _reasons(statement, schema, created)]
+    return [reason for statement in statements for reason in _reasons(statement, schema, created, also)]
 
 
-def _reasons(statement: Any, schema: str, created: set[str]) -> list[str]:
+def _reasons(statement: Any, schema: str, created: set[str], also: Collection[str]) -> list[str]:
     # pglast's node attributes are typed as optional throughout, hence Any.
     kind = _kind(statement)
     if kind == "CommentStmt":
         return []
-    if kind not in ("CreateStmt", "IndexStmt", "AlterTableStmt"):
+    if kind not in _ADDITIVE and kind not in also:
         return [f"{kind} is not on the list of additive statements"]
+    if kind == "CreateFunctionStmt":
+        return _function(statement, schema)
 
     reasons = []
     if statement.relation.schemaname != schema:
         reasons.append(f"{_name(statement)} must be written {schema}.{statement.relation.relname}")
     if kind == "AlterTableStmt":
         return reasons + [reason for command in statement.cmds for reason in _alteration(command)]
+    if kind == "CreateTrigStmt":
+        return reasons + (["'or replace' changes what is there"] if statement.replace else [])
     if statement.if_not_exists:
         reasons.append("'if not exists' hides a relation of another shape")
+    if kind == "CreateStmt" and statement.partbound:
+        reasons.append("partitions are made month by month, not by a migration")
     if kind == "IndexStmt" and statement.concurrent:
         reasons.append("a concurrent index cannot be built in a transaction")
     if kind == "IndexStmt" and statement.unique and _name(statement) not in created:
         reasons.append("a unique index on an existing table may refuse its rows")
+    return reasons
+
+
+def _function(statement: Any, schema: str) -> list[str]:
+    name = ".".join(part.sval for part in statement.funcname)
+    options = {option.defname: option.arg for option in statement.options}
+    body = " ".join(part.sval for part in options.get("as") or ())
+    reasons = []
+    if name != (expected := f"{schema}.{statement.funcname[-1].sval}"):
+        reasons.append(f"{name} must be written {expected}")
+    if statement.replace:
+        reasons.append("'or replace' changes what is there")
+    if not any(option.defname == "set" and option.arg.name == "search_path" for option in statement.options):
+        reasons.append(f"{name} must set its search_path, or the caller's decides what its names mean")
+    if found := _DESTRUCTIVE.search(body):
+        reasons.append(f"{name} holds {found[0]!r}")
     return reasons
 
 

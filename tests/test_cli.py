@@ -45,7 +45,7 @@ def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COMMUNITY_HOME", str(home))
     monkeypatch.setenv("COMMUNITY_GRACE_MINUTES", "0")  # the sample's last day is yesterday, also just after midnight
-    sample = ("sample", "--templates", 40, "--users", 200, "--days", 10, "--events-per-day", 300)
+    sample = ("sample", "--templates", 40, "--users", 200, "--days", 10, "--events-per-day", 300, "--scenes", 40)
     try:
         loaded = community(*sample)
         assert loaded.exit_code == 0, loaded.output
@@ -54,7 +54,8 @@ def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path, mo
         assert (first.returncode, first.stderr) == (0, "")
         said = unwrapped(first.stdout)
         assert "10 days of 6 assets" in said
-        assert "│ days │ 10 │ │ days withheld │ 0 │ │ rows read │ 3,0" in said
+        assert "10 days of 28 assets" in said
+        assert "│ days │ 10 │ 10 │ │ days withheld │ 0 │ 0 │ │ rows read │ 3,0" in said
         for row in ("rows accepted", "rows quarantined", "metric rows published", "counters corrected"):
             assert f"│ {row} │" in said
         for stage in ("extract", "models", "quality", "publish", "counters"):
@@ -328,7 +329,7 @@ class TestHelp:
 
     def test_programs_can_read_what_a_program_would_read(self) -> None:
         with_json = [name for name in COMMANDS if any(p.name == "as_json" for p in main.commands[name].params)]
-        assert with_json == ["account", "doctor", "ingest", "reconcile", "status"]
+        assert with_json == ["account", "doctor", "ingest", "maintain", "reconcile", "status"]
 
     @pytest.mark.parametrize("arguments", [[], ["nothing"], ["status", "--nothing"], ["backfill"]])
     def test_wrong_usage_ends_with_2(self, arguments: list[str]) -> None:

@@ -8,27 +8,26 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from community_pipelines.definitions import FLOWS
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.lake.writer import schema_of
 from community_pipelines.migrations import migrate
 from community_pipelines.models.project import load_model
-from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.spec import Platform
 from tests.model_cases import tables
 
-SQL = Path(__file__).parents[1] / "sql" / "bazaar"
-MODELS = (
-    "community_metrics_daily",
-    "community_template_activity_daily",
-    "community_template_trends",
-    "template_counters_daily",
-)
+SQL = Path(__file__).parents[1] / "sql"
+MODELS = [(one.platform.name, step.name) for one in FLOWS for step in one.steps if isinstance(step, SqlModel)]
 IN_POSTGRES = {"varchar": "character varying", "double": "double precision"}
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_contract_has_the_columns_of_the_table_that_it_is_published_to(database: str, model: str) -> None:
-    migrate(database, SQL / "app")
-    migrate(database, SQL / "pipeline")
-    contract = load_model("bazaar", model).contract
+@pytest.mark.parametrize(("platform", "model"), MODELS)
+def test_a_contract_has_the_columns_of_the_table_that_it_is_published_to(
+    database: str, platform: str, model: str
+) -> None:
+    migrate(database, SQL / platform / "app")
+    migrate(database, SQL / platform / "pipeline")
+    contract = load_model(platform, model).contract
     with psycopg.connect(database) as connection:
         found = connection.execute(
             """
@@ -47,10 +46,12 @@ def test_a_contract_has_the_columns_of_the_table_that_it_is_published_to(databas
     ]
 
 
-def test_the_sources_of_the_models_are_the_streams_and_dimensions_of_the_platform() -> None:
-    declared: dict[str, pa.Schema] = {stream.name: schema_of(stream.table.columns) for stream in BAZAAR.streams} | {
+@pytest.mark.parametrize("platform", [one.platform for one in FLOWS], ids=lambda platform: platform.name)
+def test_the_sources_of_the_models_are_the_streams_and_dimensions_of_the_platform(platform: Platform) -> None:
+    declared: dict[str, pa.Schema] = {stream.name: schema_of(stream.columns) for stream in platform.streams} | {
         dimension.name: schema_of(tuple(dimension.table.column(name) for name in dimension.columns))
-        for dimension in BAZAAR.dimensions
+        for dimension in platform.dimensions
     }
-    known = {name: table.schema for name, table in tables("bazaar").items() if name not in MODELS}
+    models = [model for of, model in MODELS if of == platform.name]
+    known = {name: table.schema for name, table in tables(platform.name).items() if name not in models}
     assert known == declared

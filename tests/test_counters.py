@@ -15,7 +15,8 @@ import pytest
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Drift, measure
 from community_pipelines.platforms.bazaar.spec import COUNTERS
-from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, at, day, make_gallery, number
+from tests.flows import at, day, number
+from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
 from tests.publishing import until_waiting
 
 FIRST, SECOND = number(1), number(2)

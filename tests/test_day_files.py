@@ -21,7 +21,8 @@ from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.ledger import LakeError, Ledger
 from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from community_pipelines.quality import withheld
-from tests.gallery import METRICS, RAW, Gallery, at, day, make_gallery, number
+from tests.flows import at, day, number
+from tests.gallery import METRICS, RAW, Gallery, make_gallery
 
 TEMPLATE = number(1)
 

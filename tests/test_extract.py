@@ -19,7 +19,8 @@ from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import DayWriter, day_bounds
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS, EVENT_TYPES, EVENTS_TABLE
 from community_pipelines.platforms.spec import Platform
-from tests.gallery import Gallery, at, day, make_gallery, number
+from tests.flows import at, day, number
+from tests.gallery import Gallery, make_gallery
 
 TEMPLATE = number(1)
 

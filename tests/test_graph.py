@@ -71,7 +71,9 @@ def test_every_column_of_a_model_has_a_description_and_known_lineage() -> None:
         schema = metadata["dagster/column_schema"]
         assert all(column.description for column in schema.columns), key
         lineage = metadata["dagster/column_lineage"].deps_by_column
-        assert lineage["template_id"], key
+        # Every model counts something that comes from somewhere; a day may come from the calendar alone.
+        assert any(lineage.values()), key
+        assert all(lineage[name] for name in lineage if name.endswith("_id")), key
 
 
 def test_all_assets_of_a_chain_share_one_definition_of_days() -> None:

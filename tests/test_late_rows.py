@@ -12,19 +12,8 @@ from community_pipelines.databases import Connection, connect
 from community_pipelines.lake import late
 from community_pipelines.lake.files import days_between
 from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
-from tests.gallery import (
-    HISTORY,
-    METRICS,
-    RAW,
-    START,
-    STEPS,
-    TRENDS,
-    Gallery,
-    at,
-    day,
-    make_gallery,
-    number,
-)
+from tests.flows import START, at, day, number
+from tests.gallery import HISTORY, METRICS, RAW, STEPS, TRENDS, Gallery, make_gallery
 
 TEMPLATE = number(1)
 MODELS = (
@@ -84,13 +73,13 @@ def test_a_deletion_alone_makes_no_day_stale_and_is_compared_once(
     gallery.extract(0, 1)
     gallery.sql("delete from community_events where id = %s or created_at >= %s", (event, at(1)))
     compared = []
-    compare = late._has_unknown_ids
+    compare = late._has_unknown_rows
 
     def noted(*values: object) -> bool:
         compared.append(values[-1])
         return compare(*values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(late, "_has_unknown_ids", noted)
+    monkeypatch.setattr(late, "_has_unknown_rows", noted)
     assert late_days(gallery, 1) == set()
     assert late_days(gallery, 1) == set()
     assert compared == [day(0), day(1)]

@@ -75,7 +75,7 @@ def made(folder: Path, sql: str, columns: list[str]) -> Model:
     entry = {
         "name": "m",
         "description": "A model.",
-        "config": {"meta": {"grain": ["day"], "entity": "day", "publish": "m"}},
+        "config": {"meta": {"grain": ["day"], "publish": "m"}},
         "columns": [{"name": name, "data_type": "integer", "description": "A column."} for name in columns],
     }
     (folder / "p" / "m.yml").write_text(yaml.safe_dump({"models": [entry]}))

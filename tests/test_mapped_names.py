@@ -10,7 +10,8 @@ import pytest
 from community_pipelines.platforms.inspect import SourceError
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
-from tests.gallery import Gallery, at, day, make_gallery, number
+from tests.flows import at, day, number
+from tests.gallery import Gallery, make_gallery
 from tests.test_snapshot_ingest import add_project, publish, statuses, tsx
 
 FIRST, SECOND = number(1), number(2)

@@ -9,15 +9,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.definitions import flow
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from tests.gallery import Gallery, at, day, number
+from community_pipelines.platforms.stories.spec import STORIES
+from tests.flows import at, day, number
+from tests.gallery import Gallery
 from tests.model_cases import Case, Row, case_files, case_name, load_case, readable, write_case
 
+PLATFORMS = {platform.name: platform for platform in (BAZAAR, STORIES)}
 FILES = case_files()
 
 
@@ -37,7 +39,7 @@ def gallery(new_gallery: Callable[..., Gallery]) -> Gallery:
 def run(case: Case, folder: Path, batches: Sequence[Sequence[date]]) -> tuple[list[Row], dict[date, str]]:
     """The rows of all batches, and every day's content hash."""
     start = min(case.days) - timedelta(days=400)
-    platform = flow(case.platform).platform
+    platform = PLATFORMS[case.platform]
     lake = Lake(folder / "lake")
     inputs = Inputs(platform, lake, start, case.incomplete)
     rows: list[Row] = []

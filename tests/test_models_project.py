@@ -13,6 +13,8 @@ from community_pipelines.models.engine import DUCKDB_TYPES, canonical
 from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.spec import Platform
+from community_pipelines.platforms.stories.spec import STORIES
 from tests.community import Community
 
 FOLDER = MODELS_FOLDER / "bazaar"
@@ -55,7 +57,7 @@ class TestEveryModel:
     def test_its_contract_names_grain_entity_and_target(self, name: str) -> None:
         contract = load_model("bazaar", name).contract
         assert contract.grain[:2] == ("template_id", "day")
-        assert contract.entity == "template_id"
+        assert (contract.entity, contract.entity_table) == ("template_id", "community_templates")
         schema, _, table = contract.publish.rpartition(".")
         assert (schema, table) == ("" if name == "community_metrics_daily" else "community", name)
 
@@ -151,22 +153,23 @@ def test_the_comments_of_our_tables_say_what_the_contract_says(database: str, tm
     assert comments == [(column.name, column.description) for column in contract.columns]
 
 
-def test_the_sources_of_dbt_are_the_tables_of_the_spec() -> None:
-    (bazaar,) = [
+@pytest.mark.parametrize("platform", [BAZAAR, STORIES], ids=lambda platform: platform.name)
+def test_the_sources_of_dbt_are_the_tables_of_the_spec(platform: Platform) -> None:
+    (sources,) = [
         source
-        for source in yaml.safe_load((FOLDER / "sources.yml").read_text())["sources"]
-        if source["name"] == "bazaar"
+        for source in yaml.safe_load((MODELS_FOLDER / platform.name / "sources.yml").read_text())["sources"]
+        if source["name"] == platform.name
     ]
     listed = {
         table["name"]: [(column["name"], canonical(column["data_type"])) for column in table["columns"]]
-        for table in bazaar["tables"]
+        for table in sources["tables"]
     }
     declared = {
-        stream.name: [(column.name, DUCKDB_TYPES[column.type]) for column in stream.table.columns]
-        for stream in BAZAAR.streams
+        stream.name: [(column.name, DUCKDB_TYPES[column.type]) for column in stream.columns]
+        for stream in platform.streams
     } | {
         dimension.name: [(name, DUCKDB_TYPES[dimension.table.column(name).type]) for name in dimension.columns]
-        for dimension in BAZAAR.dimensions
+        for dimension in platform.dimensions
     }
     assert listed == declared
 
@@ -177,7 +180,7 @@ class TestWrongFiles:
         models:
           - name: m
             description: A model.
-            config: {meta: {grain: [x, day], entity: x, publish: m}}
+            config: {meta: {grain: [x, day], entity: x, entity_table: xs, publish: m}}
             columns:
               - {name: x, data_type: integer, description: A number.}
               - {name: day, data_type: date, description: A day.}
@@ -221,6 +224,8 @@ class TestWrongFiles:
             ("data_type: integer, ", "", "KeyError: 'data_type'"),
             (", description: A number.", "", "KeyError: 'description'"),
             ("grain: [x, day], ", "", "KeyError: 'grain'"),
+            ("entity: x, ", "", "give both or none"),
+            (", entity_table: xs", "", "give both or none"),
             ("name: m", "name: n", "is no contract of m"),
             ("models:", "models: [", "is no contract of m"),
             ("A day.}", "A day.}\n              - {name: y, data_type: integer, description: More.}", "lacks ['y']"),

@@ -15,7 +15,8 @@ import pytest
 from community_pipelines.databases import Connection, DatabaseError
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.publish import Published, PublishError
-from tests.gallery import METRICS, Gallery, day, number
+from tests.flows import day, number
+from tests.gallery import METRICS, Gallery
 from tests.publishing import FIRST, SECOND, THIRD, Interruption, publish, published, put, records, until_waiting
 
 

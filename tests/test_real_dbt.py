@@ -95,7 +95,7 @@ def dbt_build(lake: Lake, first: date, last: date) -> None:
         "--target-path": str(scratch / "target"),
         "--log-path": str(scratch / "logs"),
     }
-    command = [str(Path(sysconfig.get_path("scripts")) / "dbt"), "--warn-error", "build"]
+    command = [str(Path(sysconfig.get_path("scripts")) / "dbt"), "--warn-error", "build", "--select", "path:bazaar"]
     done = subprocess.run(
         command + [word for pair in arguments.items() for word in pair],
         cwd=MODELS_FOLDER,

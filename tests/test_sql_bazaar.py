@@ -16,6 +16,8 @@ APP = SQL / "bazaar" / "app"
 PIPELINE = SQL / "bazaar" / "pipeline"
 FOLDERS = sorted(path for path in SQL.glob("*/*") if path.is_dir())
 SCHEMA_OF_KIND = {"app": "public", "pipeline": "community"}
+# What a platform's app keeps by triggers and functions is part of its seed; ours needs neither.
+ALSO_IN_FOLDER = {"stories/app": ("CreateFunctionStmt", "CreateTrigStmt")}
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -25,7 +27,8 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("path", sorted(SQL.glob("*/*/*.sql")), ids=lambda path: str(path.relative_to(SQL)))
 def test_every_migration_only_adds_to_its_own_schema(path: Path) -> None:
-    assert problems(path.read_text(), SCHEMA_OF_KIND[path.parent.name]) == []
+    folder = str(path.parent.relative_to(SQL))
+    assert problems(path.read_text(), SCHEMA_OF_KIND[path.parent.name], ALSO_IN_FOLDER.get(folder, ())) == []
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,9 @@ def test_every_migration_only_adds_to_its_own_schema(path: Path) -> None:
         ("create table if not exists community.t (a int)", "if not exists"),
         ("create table t (a int)", "t must be written community.t"),
         ("create table public.t (a int)", "t must be written community.t"),
+        ("create table community.t partition of community.p for values in (1)", "partitions are made month by month"),
+        ("create function community.f() returns int language sql return 1", "CreateFunctionStmt"),
+        ("create trigger g after insert on community.t execute function community.f()", "CreateTrigStmt"),
         ("create or replace view community.v as select 1", "ViewStmt"),
         ("do $$ begin drop table community.t; end $$", "DoStmt"),
         ("create table community.t (a int); commit", "TransactionStmt"),

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import os
-import pty
-import select
-import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -25,6 +19,7 @@ from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from community_pipelines.settings import Settings, load
 from community_pipelines.sql_shell import LakeSession, SqlError, interactive, open_lake, run_statement
+from tests.terminal import Terminal
 
 DAY = date(2026, 1, 2)
 NEXT = date(2026, 1, 3)
@@ -318,70 +313,19 @@ def test_tables_lists_every_view_with_its_days(opened: LakeSession) -> None:
     assert "42" not in said
 
 
-SHELL = """
-import sys
-from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.settings import load
-from community_pipelines.sql_shell import interactive, open_lake
-with open_lake(load(home=sys.argv[1], lake=sys.argv[2]), [BAZAAR]) as lake:
-    interactive(lake)
-"""
-
-
-class _Terminal:
-    """The shell in a process of its own, on a pseudo terminal."""
-
-    def __init__(self, settings: Settings) -> None:
-        ours, theirs = pty.openpty()
-        command = [sys.executable, "-c", SHELL, str(settings.home), str(settings.lake_folder)]
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-        self.process = subprocess.Popen(
-            command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(theirs)
-        self.ours = ours
-        self.said = ""
-        self.until("lake> ")
-
-    def type(self, text: str) -> None:
-        os.write(self.ours, text.encode())
-
-    def until(self, text: str) -> str:
-        """What was said up to and including that text, and after the last call."""
-        deadline = time.monotonic() + 60
-        while text not in self.said:
-            assert time.monotonic() < deadline, f"{text!r} does not come after {self.said!r}"
-            if select.select([self.ours], [], [], 0.2)[0]:
-                self.said += os.read(self.ours, 65_536).decode()
-        before, _, self.said = self.said.partition(text)
-        return before + text
-
-    def close(self) -> int:
-        self.type(".quit\n")
-        code = self.process.wait(20)
-        os.close(self.ours)
-        return code
-
-
 def test_lines_are_edited_remembered_and_completed_on_a_terminal(lake: Lake, settings: Settings) -> None:
-    terminal = _Terminal(settings)
+    terminal = Terminal(settings)
     terminal.type("select count(*) as n from bazaar.community_events_q\t;\n")
     terminal.until("1 row")
     assert terminal.close() == 0
-    again = _Terminal(settings)
+    again = Terminal(settings)
     again.type("\x10\x10\n")
     assert "community_events_quarantine" in again.until("1 row")
     assert again.close() == 0
 
 
 def test_ctrl_c_stops_a_query_and_drops_a_line_and_ctrl_d_leaves(lake: Lake, settings: Settings) -> None:
-    terminal = _Terminal(settings)
+    terminal = Terminal(settings)
     terminal.type("select count(*) from range(10000000000) a, range(1000) b where a.range % 7 = b.range % 5;\n")
     time.sleep(1)
     terminal.type("\x03")
@@ -389,8 +333,7 @@ def test_ctrl_c_stops_a_query_and_drops_a_line_and_ctrl_d_leaves(lake: Lake, set
     terminal.until("lake> ")
     terminal.type("select 'half")
     terminal.until("half")
-    terminal.type("\x03")
-    terminal.until("lake> ")
+    terminal.drop_line()
     terminal.type("select 40 + 2 as answer;\n")
     terminal.until("42")
     terminal.until("lake> ")

@@ -24,7 +24,7 @@ def status(as_json: bool) -> None:
       community status --json
     """
     from community_pipelines.counters.drift import measure
-    from community_pipelines.definitions import FLOWS
+    from community_pipelines.definitions import flows
     from community_pipelines.plan import STATES, make_plan
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import console, plan_lines, plan_rows, say, table
@@ -33,7 +33,7 @@ def status(as_json: bool) -> None:
     settings = load()
     data: dict[str, Any] = {}
     kept = 0
-    for one in FLOWS:
+    for one in flows(settings):
         name = one.platform.name
         place = deployment(settings, one.platform)
         plan = make_plan(settings, place, one.steps)
@@ -95,13 +95,13 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
       community account --json
     """
     from community_pipelines.accounting import account as count
-    from community_pipelines.definitions import FLOWS, flow
+    from community_pipelines.definitions import flow, flows
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import console, progress, say, table
 
     settings = load()
     rows = []
-    for one in [flow(platform)] if platform else FLOWS:
+    for one in [flow(platform)] if platform else flows(settings):
         with progress(f"counting {one.platform.name}", None) as advance:
             rows += count(settings, deployment(settings, one.platform), verify, advance)
     wrong = [row for row in rows if row.residue or row.fault]
@@ -134,11 +134,12 @@ def doctor(as_json: bool) -> None:
     Example:
       community doctor
     """
-    from community_pipelines.definitions import FLOWS
+    from community_pipelines.definitions import flows
     from community_pipelines.doctor.examine import examine
     from community_pipelines.report import console, say
 
-    findings = examine(load(), [one.platform for one in FLOWS])
+    settings = load()
+    findings = examine(settings, [one.platform for one in flows(settings)])
     if as_json:
         print_json([vars(finding) for finding in findings])
         sys.exit(NO if any(finding.level == "problem" for finding in findings) else 0)
@@ -161,10 +162,11 @@ def sql(statement: str | None) -> None:
     Example:
       community sql -c "select day, sum(count) from bazaar.community_metrics_daily group by day"
     """
-    from community_pipelines.definitions import FLOWS
+    from community_pipelines.definitions import flows
     from community_pipelines.sql_shell import interactive, open_lake, run_statement
 
-    with open_lake(load(), [one.platform for one in FLOWS]) as lake:
+    settings = load()
+    with open_lake(settings, [one.platform for one in flows(settings)]) as lake:
         if statement is None:
             interactive(lake)
         else:

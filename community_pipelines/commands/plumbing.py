@@ -32,6 +32,8 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from community_pipelines.lake.extract import ExtractError
     from community_pipelines.lake.ledger import LakeError
     from community_pipelines.launch import LaunchError
+    from community_pipelines.maintenance.cold import ArchiveError
+    from community_pipelines.maintenance.partitions import PartitionError
     from community_pipelines.migrations import MigrationError
     from community_pipelines.models.project import ModelError
     from community_pipelines.models.publish import PublishError
@@ -39,8 +41,8 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from community_pipelines.sql_shell import SqlError
 
     return (
-        ConfigurationError, CounterError, DatabaseError, EmbeddedPostgresError, ExtractError, LakeError, LaunchError,
-        MigrationError, ModelError, PublishError, SampleError, SourceError, SqlError,
+        ArchiveError, ConfigurationError, CounterError, DatabaseError, EmbeddedPostgresError, ExtractError, LakeError,
+        LaunchError, MigrationError, ModelError, PartitionError, PublishError, SampleError, SourceError, SqlError,
     )  # fmt: skip
 
 

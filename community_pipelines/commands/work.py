@@ -1,4 +1,4 @@
-"""Commands that change something: `run`, `sample`, `migrate`, `backfill`, `reconcile`, `release`, `ui`, `stop`."""
+"""Commands that change something: `run`, `migrate`, `backfill`, `reconcile`, `release`, `ui`, `stop`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from community_pipelines.commands.plumbing import (
     stop_with,
     withheld_lines,
 )
-from community_pipelines.settings import ConfigurationError, Settings, load, process_environment
+from community_pipelines.settings import Settings, load, process_environment
 
 if TYPE_CHECKING:
     from community_pipelines.definitions import Flow
-    from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.launch import LaunchResult
     from community_pipelines.report import RunSummary
 
@@ -36,34 +35,27 @@ if TYPE_CHECKING:
 def run() -> None:
     """Run every closed day that is not done.
 
-    On the embedded PostgreSQL this also migrates, and loads the sample gallery into an empty database.
+    On the embedded PostgreSQL this also migrates, and loads a generated sample into empty databases.
 
     \b
     Example:
       community run
     """
-    from community_pipelines.definitions import FLOWS
-    from community_pipelines.embedded import sample as samples
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import RunSummary, say
-    from community_pipelines.runtime import catch_up, dagster_instance, prepare_embedded
+    from community_pipelines.commands.samples import load_samples
+    from community_pipelines.definitions import flows
+    from community_pipelines.report import RunSummary
+    from community_pipelines.runtime import catch_up, dagster_instance
 
     settings = load()
-    for one in FLOWS:
-        if not settings.platform(one.platform.name).embedded:
-            continue
-        place = deployment(settings, one.platform)
-        applied = prepare_embedded(place)
-        if applied:
-            say(f"{one.platform.name}: applied {len(applied)} migrations")
-        if samples.is_empty(place.source_url):
-            settings = _load_sample(settings, samples.SampleSize())
+    chosen = flows(settings)
+    if all(settings.platform(one.platform.name).embedded for one in chosen):
+        settings = load_samples(settings)
     summary = RunSummary()
     results: list[LaunchResult] = []
     with dagster_instance(settings) as opened:
-        for one in FLOWS:
+        for one in chosen:
             results += catch_up(settings, opened, one, summary)
-    _finish(settings, FLOWS, results, summary)
+    _finish(settings, chosen, results, summary)
 
 
 def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
@@ -99,56 +91,6 @@ def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchR
 
 
 @click.command()
-@click.option("--templates", default=2000, show_default=True, help="How many templates.")
-@click.option("--users", default=20_000, show_default=True, help="How many users.")
-@click.option("--days", default=60, show_default=True, help="How many closed days.")
-@click.option("--events-per-day", default=16_700, show_default=True, help="Events a day, about.")
-@command
-def sample(templates: int, users: int, days: int, events_per_day: int) -> None:
-    """Load a generated gallery into the embedded database.
-
-    Only into an empty one. Its first day becomes the first partition.
-
-    \b
-    Example:
-      community sample --templates 200 --users 2000 --days 14 --events-per-day 2000
-    """
-    from community_pipelines.embedded.sample import SampleSize
-    from community_pipelines.report import say
-
-    _load_sample(load(), SampleSize(templates=templates, users=users, days=days, events_per_day=events_per_day))
-    say(f"next: {own_name()} run")
-
-
-def _load_sample(settings: Settings, size: SampleSize) -> Settings:
-    """Loads it, and gives the settings with its first day as the first partition."""
-    from community_pipelines.definitions import flow
-    from community_pipelines.embedded import sample as samples
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import say, stages
-    from community_pipelines.runtime import prepare_embedded, publish_flagged, remember_start
-
-    if not settings.bazaar.embedded:
-        raise ConfigurationError(
-            "the sample is only loaded into the embedded PostgreSQL; COMMUNITY_BAZAAR__SOURCE_URL names another one"
-        )
-    place = deployment(settings, flow("bazaar").platform)
-    prepare_embedded(place)
-    with stages() as show:
-
-        def publish() -> None:
-            publish_flagged(settings, lambda done: show("templates", done, size.templates))
-
-        report = samples.load(place.source_url, size, datetime.now(UTC), publish, show)
-    remember_start(settings.home, report.first_day)
-    say(
-        f"sample gallery: {report.templates:,} templates, {report.users:,} users, {report.events:,} events from "
-        f"{report.first_day} to {report.last_day} and today; {report.counters_off:,} cached counters are off"
-    )
-    return load()
-
-
-@click.command()
 @click.option("--platform", help="Only this platform.")
 @click.option("--app", is_flag=True, help="Also create the app's own tables, in an empty database.")
 @click.option("--dry-run", is_flag=True, help="Print the SQL and change nothing.")
@@ -161,12 +103,12 @@ def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
       community migrate --platform bazaar --dry-run
     """
     from community_pipelines import migrations
-    from community_pipelines.definitions import FLOWS, flow
+    from community_pipelines.definitions import flow, flows
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.runtime import app_tables, sql_folder
 
     settings = load()
-    for one in [flow(platform)] if platform else FLOWS:
+    for one in [flow(platform)] if platform else flows(settings):
         place = deployment(settings, one.platform)
         for kind in ("app", "pipeline") if app else ("pipeline",):
             folder = sql_folder(one.platform.name, kind)
@@ -289,9 +231,9 @@ def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
         }
         if as_json:
             continue
-        largest = sorted(found.drifts, key=lambda drift: -abs(drift.drift))[:20]
+        largest = sorted(found.drifts, key=lambda drift: -drift.size)[:20]
         if largest:
-            rows = [(d.entity, d.counter, d.cached, d.truth, d.drift) for d in largest]
+            rows = [drift.shown for drift in largest]
             title = f"{counters.table.name}: the largest of {len(found.drifts):,} counters that are off"
             console.print(table(title, ("entity", "counter", "cached", "truth", "drift"), rows))
         say(

@@ -9,12 +9,25 @@ from typing import Literal
 
 from psycopg import sql
 
-from community_pipelines.counters.drift import Drift, Reconciliation, measure, refusal
+from community_pipelines.counters.drift import Drift, Reconciliation, as_number, measure, refusal
 from community_pipelines.databases import Connection, connect, retried, writing
+from community_pipelines.models.project import load_model
+from community_pipelines.models.publish import target_table
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import CounterTable
+from community_pipelines.platforms.spec import Counter, CounterTable
 
 ATTEMPTS = 6
+# What a counter becomes, by what it is just before and what its drift was in the snapshot (`seen` + `drift`). A time
+# that the app has set since is kept where it is later, and it is lowered only where the app has not set it since.
+_AFTER = {
+    "sum": "greatest(0, before + drift)",
+    "latest": "case when seen + drift > before or before = seen then seen + drift else before end",
+}
+_VALUE = {
+    "sum": "corrected.after",
+    "latest": "case when after > 0 then '1970-01-01 00:00:00+00'::{type} + after * interval '1 microsecond' end",
+}
+_LOWERED = "nothing that counts is as late: it was hidden, removed or deleted"
 
 
 class CounterError(Exception):
@@ -51,7 +64,7 @@ def reconcile(
     for attempt in range(ATTEMPTS):
         found = measure(deployment, table, until)
         with connect(deployment.publish_url, deployment.publish_setting) as connection:
-            refused = refusal(found, deployment, table, _oldest_published(connection, deployment.platform.name))
+            refused = refusal(found, deployment, table, _oldest_published(connection, deployment, table))
             try:
                 corrected = 0
                 if mode == "apply" and refused is None and found.drifts:
@@ -68,10 +81,11 @@ def reconcile(
     )
 
 
-def _oldest_published(connection: Connection, platform: str) -> date | None:
-    row = connection.execute(
-        "select min(day) from community.publications where platform = %s and rows > 0", (platform,)
-    ).fetchone()
+def _oldest_published(connection: Connection, deployment: Deployment, table: CounterTable) -> date | None:
+    if table.log is None:
+        return None
+    history = target_table(deployment, load_model(deployment.platform.name, table.history_model))
+    row = connection.execute(sql.SQL("select min(day) from {} where {}").format(history, sql.SQL(table.log))).fetchone()
     assert row is not None
     oldest: date | None = row[0]
     return oldest
@@ -97,8 +111,7 @@ def _apply_once(
             raise _FenceMoved
         _lock_rows(connection, deployment, table, sorted({drift.entity for drift in found.drifts}))
         return sum(
-            _apply_counter(connection, deployment, table, counter.column, found.drifts, run_id)
-            for counter in table.counters
+            _apply_counter(connection, deployment, table, counter, found.drifts, run_id) for counter in table.counters
         )
 
 
@@ -119,35 +132,41 @@ def _apply_counter(
     connection: Connection,
     deployment: Deployment,
     table: CounterTable,
-    counter: str,
+    counter: Counter,
     drifts: list[Drift],
     run_id: str,
 ) -> int:
-    off = [drift for drift in drifts if drift.counter == counter]
+    off = [drift for drift in drifts if drift.counter == counter.column]
     names = deployment.names
+    name = names.column(table.table, counter.column)
     row = connection.execute(
         sql.SQL(
             """
             with drifts as (
-                select entity::{key_type} as entity, drift
-                from unnest(%(entities)s::text[], %(drifts)s::bigint[]) as given (entity, drift)
+                select entity::{key_type} as entity, seen, drift
+                from unnest(%(entities)s::text[], %(seen)s::bigint[], %(drifts)s::bigint[])
+                    as given (entity, seen, drift)
             ),
             cached as (
-                select drifts.entity, coalesce(cached.{counter}, 0) as before, drifts.drift
+                select drifts.entity, coalesce({before}, 0) as before, drifts.seen, drifts.drift
                 from drifts join {table} as cached on cached.{key} = drifts.entity
+            ),
+            corrected as (
+                select entity, before, drift, {after} as after
+                from cached
             ),
             applied as (
                 update {table} as kept
-                set {counter} = greatest(0, coalesce(kept.{counter}, 0) + cached.drift)
-                from cached
-                where kept.{key} = cached.entity
-                returning cached.entity, cached.before, cached.drift
+                set {counter} = {value}
+                from corrected
+                where kept.{key} = corrected.entity
+                returning corrected.entity, corrected.before, corrected.drift, corrected.after
             ),
             noted as (
                 insert into community.counter_corrections
-                    (platform, run_id, table_name, entity_id, counter, before, drift, applied)
+                    (platform, run_id, table_name, entity_id, counter, before, drift, applied, reason)
                 select %(platform)s, %(run_id)s, %(table_name)s, entity::text, %(counter)s, before, drift,
-                    greatest(0, before + drift) - before
+                    after - before, case when after < before then %(reason)s::text end
                 from applied
                 order by entity
                 returning 1
@@ -157,16 +176,23 @@ def _apply_counter(
         ).format(
             key_type=sql.SQL(table.table.column(table.key).type),
             key=names.column(table.table, table.key),
-            counter=names.column(table.table, counter),
+            counter=name,
+            before=as_number(counter, sql.SQL("cached.{}").format(name)),
+            after=sql.SQL(_AFTER[counter.kind]),
+            value=sql.SQL(_VALUE[counter.kind]).format(
+                type=sql.SQL(table.table.column(counter.column).type if counter.kind == "latest" else "bigint")
+            ),
             table=names.table(table.table),
         ),
         {
             "entities": [drift.entity for drift in off],
+            "seen": [drift.cached for drift in off],
             "drifts": [drift.drift for drift in off],
             "platform": deployment.platform.name,
             "run_id": run_id,
             "table_name": table.table.name,
-            "counter": counter,
+            "counter": counter.column,
+            "reason": _LOWERED if counter.kind == "latest" else None,
         },
     ).fetchone()
     assert row is not None

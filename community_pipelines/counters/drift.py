@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
 from community_pipelines.lake.extract import oldest_query
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import CounterTable
+from community_pipelines.platforms.spec import Counter, CounterTable
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One counter of one entity that is off by `drift` = truth - cached."""
+    """One counter of one entity that is off by `drift` = truth - cached.
+
+    The values of a `latest` counter are microseconds since 1970 (UTC), 0 for none.
+    """
 
     entity: str
     counter: str
     cached: int
     truth: int
+    kind: Literal["sum", "latest"] = "sum"
 
     @property
     def drift(self) -> int:
         """What has to be added."""
         return self.truth - self.cached
+
+    @property
+    def size(self) -> int:
+        """How much it weighs among others: a time that is off counts as 1."""
+        return abs(self.drift) if self.kind == "sum" else 1
+
+    @property
+    def shown(self) -> tuple[str, str, object, object, object]:
+        """Entity, counter, cached value, truth and drift, for people."""
+        if self.kind == "sum":
+            return (self.entity, self.counter, self.cached, self.truth, self.drift)
+        return (self.entity, self.counter, moment(self.cached), moment(self.truth), timedelta(microseconds=self.drift))
 
 
 @dataclass(frozen=True)
@@ -34,8 +51,9 @@ class Reconciliation:
 
     `truths` holds the true value of every counter of every entity, `drifts` those that are off.
     `newest_correction` is the ledger's newest id in the snapshot (0 for an empty ledger), `oldest_event` the
-    oldest row that the source still holds. `truths_until` are the true values as of a moment, where one was asked
-    for, and `disagreements` what the platform's agreements found: name → (entity, one side, the other side).
+    oldest event that the source still holds, `latest` the counters that are times. `truths_until` are the true values
+    as of a moment, where one was asked for, and `disagreements` what the platform's agreements found: name → (entity,
+    one side, the other side).
     """
 
     entities: int
@@ -45,16 +63,21 @@ class Reconciliation:
     oldest_event: datetime | None
     truths_until: dict[str, dict[str, int]] = field(default_factory=dict)
     disagreements: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    latest: frozenset[str] = frozenset()
 
     @property
     def drift_total(self) -> int:
         """The sum of all absolute drifts."""
-        return sum(abs(drift.drift) for drift in self.drifts)
+        return sum(drift.size for drift in self.drifts)
 
     @property
     def truth_total(self) -> int:
-        """The sum of all true values."""
-        return sum(value for values in self.truths.values() for value in values.values())
+        """The sum of all true values; a time counts as 1."""
+        return sum(
+            1 if counter in self.latest and value else value if counter not in self.latest else 0
+            for values in self.truths.values()
+            for counter, value in values.items()
+        )
 
 
 def measure(deployment: Deployment, table: CounterTable, until: datetime | None = None) -> Reconciliation:
@@ -89,7 +112,10 @@ def _measure(
                 truth=_truth(deployment, table, None),
                 key=names.column(table.table, table.key),
                 cached=sql.SQL(", ").join(
-                    sql.SQL("coalesce(cached.{}, 0)").format(names.column(table.table, c)) for c in columns
+                    sql.SQL("coalesce({}, 0)").format(
+                        as_number(counter, sql.SQL("cached.{}").format(names.column(table.table, counter.column)))
+                    )
+                    for counter in table.counters
                 ),
                 truths=sql.SQL(", ").join(sql.SQL("coalesce(truth.{}, 0)").format(sql.Identifier(c)) for c in columns),
                 table=names.table(table.table),
@@ -111,24 +137,41 @@ def _measure(
         cached, truth = row[1 : 1 + len(columns)], row[1 + len(columns) :]
         truths[row[0]] = dict(zip(columns, truth, strict=True))
         drifts += [
-            Drift(row[0], column, have, want)
-            for column, have, want in zip(columns, cached, truth, strict=True)
+            Drift(row[0], counter.column, have, want, counter.kind)
+            for counter, have, want in zip(table.counters, cached, truth, strict=True)
             if have != want
         ]
     drifts.sort(key=lambda drift: (drift.entity, drift.counter))
     until_end = {str(row[0]): dict(zip(columns, row[1:], strict=True)) for row in as_of}
-    return Reconciliation(len(rows), truths, drifts, int(newest[0]), _utc(oldest[0]), until_end, disagreements)
+    latest = frozenset(counter.column for counter in table.counters if counter.kind == "latest")
+    return Reconciliation(len(rows), truths, drifts, int(newest[0]), _utc(oldest[0]), until_end, disagreements, latest)
 
 
 def _truth(deployment: Deployment, table: CounterTable, until: datetime | None) -> sql.Composed:
     # A time without zone is UTC; the comparison is written so that the session's zone does not matter.
     moment = "infinity" if until is None else until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     zone = "" if until is None or table.events.table.column(table.events.time).type == "timestamp" else "+00"
-    columns = [sql.Identifier(counter.column) for counter in table.counters]
+    columns = [
+        sql.SQL("{} as {}").format(as_number(counter, name), name)
+        for counter in table.counters
+        for name in [sql.Identifier(counter.column)]
+    ]
     return sql.SQL("select key, {} from ({}) as truth").format(
         sql.SQL(", ").join(columns),
         sql.SQL(deployment.names.fill(table.truth, until=f"'{moment}{zone}'")),
     )
+
+
+def as_number(counter: Counter, value: sql.Composable) -> sql.Composable:
+    """A counter's value as a number: a time in microseconds since 1970, UTC."""
+    if counter.kind == "sum":
+        return value
+    return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(value)
+
+
+def moment(microseconds: int) -> datetime | None:
+    """The time (UTC) that such a number stands for; None for 0."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds) if microseconds else None
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -142,8 +185,8 @@ def refusal(
 ) -> str | None:
     """Why this drift must not be applied; None when it may.
 
-    `oldest_published` is the oldest published day that had rows: when the source begins later, the app has
-    pruned it and its counts are too low to be the truth.
+    `oldest_published` is the oldest published day that the source's events explain: when the source begins later,
+    the app has pruned it and its counts are too low to be the truth.
     """
     if oldest_published is not None and (found.oldest_event is None or found.oldest_event.date() > oldest_published):
         begins = "is empty" if found.oldest_event is None else f"begins at {found.oldest_event:%Y-%m-%d}"

@@ -16,7 +16,7 @@ from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models.project import Model
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import Table
+from community_pipelines.platforms.spec import ENTITY_KEY, Table
 
 READER = "community_reader"
 PUBLISHER = "community_publisher"
@@ -73,16 +73,20 @@ def reading_needs(deployment: Deployment, models: Sequence[Model]) -> list[Need]
 def publishing_needs(deployment: Deployment, models: Sequence[Model]) -> list[Need]:
     """What the publishing role needs of the app's tables; those in the schema `community` are `own_needs`."""
     platform, names = deployment.platform, deployment.names
-    entity = Need(*names.parts(platform.entity_table))
-    entity.add("select", names.column_name(platform.entity_table, platform.entity_key))
-    needs = {(entity.schema, entity.table): entity}
+    needs: dict[tuple[str, str], Need] = {}
+    entities = [platform.table(name) for name in dict.fromkeys(model.contract.entity_table for model in models) if name]
+    for table in entities:
+        need = needs.setdefault(names.parts(table), Need(*names.parts(table)))
+        need.add("select", names.column_name(table, ENTITY_KEY))
     for counters in platform.counter_tables:
         need = needs.setdefault(names.parts(counters.table), Need(*names.parts(counters.table)))
         columns = [names.column_name(counters.table, counter.column) for counter in counters.counters]
         need.add("select", names.column_name(counters.table, counters.key), *columns)
         need.add("update", *columns)
-    if "update" not in entity.privileges:
-        entity.add("update", names.column_name(platform.entity_table, platform.entity_key))
+    for table in entities:
+        # Locking a row against deletion takes the right to update any one of its columns.
+        if "update" not in needs[names.parts(table)].privileges:
+            needs[names.parts(table)].add("update", names.column_name(table, ENTITY_KEY))
     for model in models:
         if "." not in model.contract.publish:
             table = platform.table(model.contract.publish)

@@ -131,7 +131,7 @@ class Counters:
             if ledger is None or ledger.inputs != inputs.hash(model, day):
                 last_stale = literal(day.isoformat())
         judged = ", ".join(f"(date {literal(day.isoformat())}, {newest_stale[day]}::date)" for day in days)
-        totals = [counter.total for counter in self.table.counters]
+        totals = [total for _, total in self.table.explained]
         checks = " or ".join(
             f"{total} <> coalesce(lag({total}) over entity_days, 0) + {total.removesuffix('_total')}_change"
             for total in totals
@@ -160,7 +160,7 @@ class Counters:
     def _off_truth(self, window: Window, last: date, found: Reconciliation) -> int:
         """How many entities' newest totals differ from the truth as of that day's end."""
         contract = load_model(self.platform.name, self.table.history_model).contract
-        totals = [counter.total for counter in self.table.counters]
+        columns, totals = zip(*self.table.explained, strict=True)
         newest = window.engine.connection.execute(
             f"""
             select {contract.entity}::varchar, {", ".join(totals)}
@@ -168,11 +168,11 @@ class Counters:
             qualify row_number() over (partition by {contract.entity} order by day desc) = 1
             """
         ).fetchall()
-        columns = [counter.column for counter in self.table.counters]
-        explained = {row[0]: dict(zip(columns, row[1:], strict=True)) for row in newest}
-        nothing = dict.fromkeys(columns, 0)
+        explained = {row[0]: row[1:] for row in newest}
+        nothing = (0,) * len(totals)
+        truths = {entity: tuple(values[column] for column in columns) for entity, values in found.truths_until.items()}
         # Deleted entities keep their history and have no counters any more.
-        return sum(explained.get(entity, nothing) != found.truths_until.get(entity, nothing) for entity in found.truths)
+        return sum(explained.get(entity, nothing) != truths.get(entity, nothing) for entity in found.truths)
 
     def _metadata(self, outcome: Outcome, remaining: Reconciliation) -> dict[str, Any]:
         found = outcome.found
@@ -187,11 +187,11 @@ class Counters:
         if outcome.refused:
             metadata["refused"] = outcome.refused
         if found.drifts:
-            largest = sorted(found.drifts, key=lambda drift: -abs(drift.drift))[:SHOWN_ROWS]
+            largest = sorted(found.drifts, key=lambda drift: -drift.size)[:SHOWN_ROWS]
             metadata["largest drifts"] = dg.MetadataValue.md(
                 markdown_table(
                     ["entity", "counter", "cached", "truth", "drift"],
-                    [(d.entity, d.counter, d.cached, d.truth, d.drift) for d in largest],
+                    [drift.shown for drift in largest],
                 )
             )
         for name, rows in found.disagreements.items():

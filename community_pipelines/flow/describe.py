@@ -46,7 +46,7 @@ def source_spec(platform: Platform, table: Table) -> dg.AssetSpec:
 def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSpec:
     """A stream's day files."""
     source = source_key(platform, stream.table)
-    lineage = {c.name: [dg.TableColumnDep(source, c.name)] for c in stream.table.columns}
+    lineage = {c.name: [dg.TableColumnDep(source, c.name)] for c in stream.columns}
     rules = markdown_table(
         ["quarantine rule", "a row breaks it when"], [(rule.name, rule.description) for rule in stream.quarantine]
     )
@@ -58,7 +58,7 @@ def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSp
         kinds={"parquet"},
         owners=OWNERS,
         metadata={
-            "dagster/column_schema": column_schema(stream.table.columns),
+            "dagster/column_schema": column_schema(stream.columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "row rules": dg.MetadataValue.md(rules),
             **_code(Path(inspect.getfile(type(stream))).with_name(platform.name) / "spec.py"),
@@ -106,7 +106,7 @@ def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> 
     rules = markdown_table(["counter", "counts"], [(counter.column, counter.rule) for counter in table.counters])
     return dg.AssetSpec(
         key,
-        deps=[history, source_key(platform, table.events.table), source_key(platform, table.table)],
+        deps=[history, *(source_key(platform, one) for one in _counted(platform, table))],
         description=(
             f"The cached counters of {table.table.name}, corrected by drift: truth minus cached, both counted in one "
             "snapshot of the source, is added and never set. Reconciled once at the end of a window of days."
@@ -122,6 +122,12 @@ def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> 
     )
 
 
+def _counted(platform: Platform, table: CounterTable) -> list[Table]:
+    """The tables that the truth is counted in, and the one with the counters."""
+    named = [one for one in platform.tables if f"{{{one.name}}}" in table.truth]
+    return [*named, *([] if table.table in named else [table.table])]
+
+
 def model_upstream(platform: Platform, model: Model) -> dict[str, tuple[dg.AssetKey | None, list[str]]]:
     """Every table that a model reads: its asset (None for the calendar) and its columns."""
     found: dict[str, tuple[dg.AssetKey | None, list[str]]] = {}
@@ -129,11 +135,14 @@ def model_upstream(platform: Platform, model: Model) -> dict[str, tuple[dg.Asset
         other = load_model(platform.name, name)
         group = "counters" if name in {table.history_model for table in platform.counter_tables} else "metrics"
         found[name] = (dg.AssetKey([platform.name, group, name]), other.contract.column_names())
-    streams = {stream.name for stream in platform.streams}
+    streams = {stream.name: stream for stream in platform.streams}
+    dimensions = {dimension.name: dimension for dimension in platform.dimensions}
     for name in model.reads("source", platform.name):
-        table = platform.table(name)
-        key = dg.AssetKey([platform.name, "raw", name]) if name in streams else source_key(platform, table)
-        found[name] = (key, [column.name for column in table.columns])
+        if name in streams:
+            key = dg.AssetKey([platform.name, "raw", name])
+            found[name] = (key, [column.name for column in streams[name].columns])
+        else:
+            found[name] = (source_key(platform, dimensions[name].table), list(dimensions[name].columns))
     for name in model.reads("source", "calendar"):
         found[name] = (None, ["day", "window_complete"])
     return found

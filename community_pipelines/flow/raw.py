@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from community_pipelines.flow.describe import raw_spec
+from community_pipelines.flow.describe import markdown_table, raw_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import StagedDay
-from community_pipelines.platforms.spec import Platform, Stream
+from community_pipelines.maintenance.restore import pinned_days, restored_day
+from community_pipelines.platforms.spec import Consistency, Platform, Stream
+from community_pipelines.quality.consistency import NONE, Examination, Offences, examined, inconsistencies
 from community_pipelines.quality.judge import Bound, judge, none_of
 from community_pipelines.quality.profile import stream_profile, volume_ratios
 from community_pipelines.settings import Settings
@@ -30,11 +33,12 @@ CHUNK = 31
 
 @dataclass(frozen=True)
 class Raw:
-    """`<platform>/raw/<stream>`: one UTC day of a source table in one file, judged by `bounds`."""
+    """`<platform>/raw/<stream>`: one UTC day of a source table in one file, judged by `bounds` and `examinations`."""
 
     platform: Platform
     stream: Stream
     bounds: Sequence[Bound]
+    examinations: Sequence[Examination] = ()
 
     @property
     def key(self) -> dg.AssetKey:
@@ -54,20 +58,34 @@ class Raw:
         """Copies, judges and makes visible the window's days."""
         with SourceReader(window.deployment) as source:
             oldest = source.oldest(self.stream)
-            for start in range(0, len(window.days), CHUNK):
-                yield from self._chunk(window, source, window.days[start : start + CHUNK], oldest)
+            archived = pinned_days(window.deployment, self.stream)
+            pinned = [day for day in window.days if day in archived]
+            for day in pinned:
+                if (ledger := window.lake.ledger("raw", window.platform, self.stream.name, day)) is not None:
+                    yield DayResult(day, True, None, [], {**_metadata(ledger), "archived": str(archived.pop(day))})
+            kept = set(pinned) - archived.keys()
+            days = [day for day in window.days if day not in kept]
+            for start in range(0, len(days), CHUNK):
+                yield from self._chunk(window, source, days[start : start + CHUNK], oldest, archived)
 
     def _chunk(
-        self, window: Window, source: SourceReader, days: Sequence[date], oldest: datetime | None
+        self,
+        window: Window,
+        source: SourceReader,
+        days: Sequence[date],
+        oldest: datetime | None,
+        archived: Mapping[date, Path],
     ) -> Iterator[DayResult]:
         with window.timed("extract"):
-            staged = {
-                day: source.day(self.stream, day, window.staging, window.run_id, window.settings.grace) for day in days
-            }
+            staged = {day: self._staged(window, source, day, archived.get(day)) for day in days}
         with window.timed("quality"):
             previous = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in days}
-            profile = self._profile(window, staged, previous, oldest)
-            bounds = [*common_bounds(window.settings), *self.bounds]
+            offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
+            offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
+            profile = self._profile(window, staged, previous, oldest).assign(
+                **{rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules}
+            )
+            bounds = [*common_bounds(window.settings, self.stream), *self.all_bounds()]
             findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
         accepted = []
         for day in days:
@@ -82,8 +100,23 @@ class Raw:
                 accepted.append(day)
             else:
                 window.lake.swap(staged[day].quarantine or staged[day].data, kept)
-            yield DayResult(day, why is None, why, judged, _metadata(ledger))
+            yield DayResult(day, why is None, why, judged, {**_metadata(ledger), **_offenders(offences, day)})
         window.accepted(self.asset, accepted)
+
+    def _staged(self, window: Window, source: SourceReader, day: date, archive: Path | None) -> StagedDay:
+        if archive is None:
+            return source.day(self.stream, day, window.staging, window.run_id, window.settings.grace)
+        place = (window.deployment, self.stream, day, window.lake, archive)
+        return restored_day(*place, window.staging, window.run_id)
+
+    @property
+    def rules(self) -> tuple[Consistency | Examination, ...]:
+        """The rules that need more than the day's own rows."""
+        return (*self.stream.consistency, *self.examinations)
+
+    def all_bounds(self) -> list[Bound]:
+        """What a day of this stream must be like, beside what holds for all streams."""
+        return [*self.bounds, *(none_of(rule.name, rule.severity, rule.description) for rule in self.rules)]
 
     def _profile(
         self,
@@ -104,7 +137,7 @@ class Raw:
             quarantined=[one.rows_quarantined for one in ledgers],
             quarantined_share=[one.rows_quarantined / one.read if one.read else 0.0 for one in ledgers],
             lost_share=[_lost(one, previous[one.day]) for one in ledgers],
-            pruned=[_pruned(one, previous[one.day], oldest) for one in ledgers],
+            pruned=[0 if self.stream.shrink_limit == 1 else _pruned(one, previous[one.day], oldest) for one in ledgers],
             volume_ratio=[ratios[one.day] for one in ledgers],
         )
 
@@ -115,7 +148,9 @@ class Raw:
         quarantine = lake.path("quarantine", *place)
         if present is not None and present.read_at > ledger.read_at:
             return
-        if present is not None and _same(present, ledger) and quarantine.exists() == (staged.quarantine is not None):
+        # Of a day that settles the file says when it was read last.
+        kept = self.stream.settles_days == 0 and quarantine.exists() == (staged.quarantine is not None)
+        if present is not None and kept and _same(present, ledger):
             return
         if staged.quarantine is not None:
             lake.swap(staged.quarantine, quarantine, unless_newer=ledger)
@@ -124,12 +159,13 @@ class Raw:
         lake.swap(staged.data, lake.path("raw", *place), unless_newer=ledger)
 
 
-def common_bounds(settings: Settings) -> list[Bound]:
+def common_bounds(settings: Settings, stream: Stream) -> list[Bound]:
     """What every raw day must be like."""
+    shrink_limit = settings.shrink_limit if stream.shrink_limit is None else stream.shrink_limit
     return [
         none_of("residue", "error", "rows read but neither accepted, duplicate nor quarantined"),
         Bound("quarantined_share", "error", "share of rows in quarantine", 0, settings.quarantine_limit),
-        Bound("lost_share", "error", "shrunk: share of rows lost since the last extract", None, settings.shrink_limit),
+        Bound("lost_share", "error", "shrunk: share of rows lost since the last extract", None, shrink_limit),
         none_of("pruned", "error", "shrunk: the day lies before the source's oldest row, and had rows"),
         none_of("quarantined", "warning", "rows in quarantine"),
         none_of("duplicates", "warning", "rows whose id repeats"),
@@ -153,6 +189,14 @@ def _lost(ledger: Ledger, previous: Ledger | None) -> float:
 def _pruned(ledger: Ledger, previous: Ledger | None, oldest: datetime | None) -> int:
     had_rows = previous is not None and previous.read > 0
     return int(had_rows and (oldest is None or ledger.day < oldest.date()))
+
+
+def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:
+    return {
+        f"offending: {rule}": dg.MetadataValue.md(markdown_table(["what", "what is wrong"], by_day[day].shown))
+        for rule, by_day in offences.items()
+        if day in by_day
+    }
 
 
 def _fingerprint(fingerprint: tuple[int, int]) -> str:

@@ -262,10 +262,21 @@ def _as_timestamptz(name: sql.Identifier, column: Column) -> sql.Composable:
     return sql.SQL("({} at time zone 'UTC')").format(name) if column.type == "timestamp" else name
 
 
+def row_state(deployment: Deployment, stream: Stream) -> sql.Composable:
+    """SQL for what makes a row another row: its id, and the columns that may change, as one text."""
+    id_text = sql.SQL("{}::text").format(deployment.names.column(stream.table, stream.id))
+    if not stream.states:
+        return id_text
+    states = (
+        sql.SQL("coalesce({}::text, '')").format(deployment.names.column(stream.table, name)) for name in stream.states
+    )
+    return sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join([id_text, *states]))
+
+
 def _selected(deployment: Deployment, table: Any, column: Column) -> sql.Composed:
     name = deployment.names.column(table, column.name)
     alias = sql.Identifier(column.name)
-    if column.type == "text":
+    if column.type in ("text", "jsonb"):
         return sql.SQL("{}::text as {}").format(name, alias)
     return sql.SQL("{} as {}").format(_as_timestamptz(name, column), alias)
 
@@ -289,10 +300,10 @@ def _day_query(deployment: Deployment, stream: Stream, day: date, unique: bool) 
     time_name = deployment.names.column(stream.table, stream.time)
     distinct = sql.SQL("" if unique else "distinct on ({}) ").format(id_name)
     order = sql.SQL("" if unique else " order by {}, {}").format(id_name, time_name)
-    return sql.SQL("select {}{}, hashtextextended({}::text, 0) as {} from {} where {}{}").format(
+    return sql.SQL("select {}{}, hashtextextended({}, 0) as {} from {} where {}{}").format(
         distinct,
-        sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.table.columns),
-        id_name,
+        sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.columns),
+        row_state(deployment, stream),
         sql.Identifier(FINGERPRINT),
         deployment.names.table(stream.table),
         _in_day(deployment, stream, day),
@@ -301,8 +312,8 @@ def _day_query(deployment: Deployment, stream: Stream, day: date, unique: bool) 
 
 
 def _fingerprint_query(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
-    return sql.SQL("select count(*), coalesce(bit_xor(hashtextextended({}::text, 0)), 0) from {} where {}").format(
-        deployment.names.column(stream.table, stream.id),
+    return sql.SQL("select count(*), coalesce(bit_xor(hashtextextended({}, 0)), 0) from {} where {}").format(
+        row_state(deployment, stream),
         deployment.names.table(stream.table),
         _in_day(deployment, stream, day),
     )

@@ -1,5 +1,7 @@
 """Late rows: days whose source holds a row that their file does not, found by comparing fingerprints.
 
+A row whose declared state has changed since is such a row, too.
+
 A deletion alone never makes a day stale: where only rows are missing in the source, the source's fingerprint is
 remembered in `community.deletions_seen`, so that the ids are compared once and not every night.
 """
@@ -15,6 +17,7 @@ from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
 from community_pipelines.duck import first_row, literal, session
+from community_pipelines.lake.extract import row_state
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import day_bounds
@@ -34,12 +37,12 @@ def source_fingerprints(
     rows = connection.execute(
         sql.SQL(
             """
-            select ({day})::date, count(*), coalesce(bit_xor(hashtextextended({id}::text, 0)), 0)
+            select ({day})::date, count(*), coalesce(bit_xor(hashtextextended({state}, 0)), 0)
             from {table} where {time} >= %s and {time} < %s group by 1
             """
         ).format(
             day=sql.SQL("{} at time zone 'UTC'").format(time) if zoned else time,
-            id=deployment.names.column(stream.table, stream.id),
+            state=row_state(deployment, stream),
             table=deployment.names.table(stream.table),
             time=time,
         ),
@@ -83,20 +86,20 @@ def late_days(
             state, seen_at = known.get(day, (None, datetime.min.replace(tzinfo=UTC)))
             if state == present and seen_at > ledger.read_at:
                 continue
-            if present[0] > ledger.fingerprint[0] or _has_unknown_ids(deployment, stream, lake, day):
+            if present[0] > ledger.fingerprint[0] or _has_unknown_rows(deployment, stream, lake, day):
                 stale[day] = present
             else:
                 _remember_deletion(primary, platform, stream.name, day, present)
     return stale
 
 
-def _has_unknown_ids(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
-    """Whether the source's day holds an id that neither the file nor its quarantine has."""
+def _has_unknown_rows(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
+    """Whether the source's day holds a row that neither the file nor its quarantine has in that state."""
     names = deployment.names
     zoned = stream.table.column(stream.time).type == "timestamptz"
     low, high = day_bounds(day)
-    query = sql.SQL("select {id}::text from {table} where {time} >= %s and {time} < %s").format(
-        id=names.column(stream.table, stream.id),
+    query = sql.SQL("select {state} from {table} where {time} >= %s and {time} < %s").format(
+        state=row_state(deployment, stream),
         table=names.table(stream.table),
         time=names.column(stream.table, stream.time),
     )
@@ -109,15 +112,16 @@ def _has_unknown_ids(deployment: Deployment, stream: Stream, lake: Lake, day: da
         session() as engine,
     ):
         listed = ", ".join(literal(str(path)) for path in accepted + broken)
-        ids = [row[0] for row in source.execute(query, bounds).fetchall()]
-        engine.register("present", pa.table({"id": pa.array(ids, pa.string())}))
+        found = [row[0] for row in source.execute(query, bounds).fetchall()]
+        engine.register("present", pa.table({"state": pa.array(found, pa.string())}))
+        states = "".join(f", coalesce({name}::varchar, '')" for name in stream.states)
         row = first_row(
             engine,
             f"""
             select count(*) from present anti join (
-                select {stream.id}::varchar as id
+                select concat_ws('|', {stream.id}::varchar{states}) as state
                 from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
-            ) as known using (id)
+            ) as known using (state)
             """,
         )
     return bool(row[0])

@@ -33,6 +33,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
     "boolean": pa.bool_(),
+    "jsonb": pa.string(),
 }
 
 
@@ -93,7 +94,7 @@ class DayWriter:
         self.stream = stream
         self.data = folder / f"{stream.name}-{day}.parquet"
         self.broken = folder / f"{stream.name}-{day}-quarantine.parquet"
-        self.schema = schema_of(stream.table.columns)
+        self.schema = schema_of(stream.columns)
         texts = [f.name for f in self.schema if f.name != stream.id and f.type in (pa.string(), pa.uuid())]
         self.writer = pq.ParquetWriter(self.data, self.schema, compression="zstd", use_dictionary=texts)
         self.quarantine: pq.ParquetWriter | None = None

@@ -39,6 +39,8 @@ DUCKDB_TYPES = {
     "timestamp": "timestamp with time zone",
     "date": "date",
     "boolean": "boolean",
+    "jsonb": "varchar",
+    "integer[]": "integer[]",
 }
 ALIASES = {
     "text": "varchar",
@@ -189,7 +191,7 @@ class Engine(AbstractContextManager["Engine"]):
                 raise ModelError(
                     f"{model.path}: source({schema!r}, {name!r}) is no stream or dimension of {self.platform.name}"
                 ) from None
-            return files("raw", name, declared_columns(stream.table.columns))
+            return files("raw", name, declared_columns(stream.columns))
 
         return model.rendered(ref, source)
 

@@ -47,14 +47,16 @@ class Contract:
     """What a model promises: its grain, its columns, where it is published.
 
     `reads_days_back` is how many days before its own a row may come from: 0 for models whose rows stay inside
-    their day, "all" for those that read everything earlier. `publish` is the target table, `entity` the
-    column that names the app's entity.
+    their day, "all" for those that read everything earlier. `publish` is the target table. `entity` is the column
+    that names a row of the app's table `entity_table`, by its logical name; both are None for a model that counts
+    nothing that can be deleted.
     """
 
     description: str
     grain: tuple[str, ...]
     columns: tuple[ContractColumn, ...]
-    entity: str
+    entity: str | None
+    entity_table: str | None
     publish: str
     reads_days_back: int | Literal["all"]
 
@@ -174,16 +176,20 @@ def _contract(path: Path, name: str) -> Contract:
             description=" ".join(str(entry["description"]).split()),
             grain=tuple(meta["grain"]),
             columns=columns,
-            entity=meta["entity"],
+            entity=meta.get("entity"),
+            entity_table=meta.get("entity_table"),
             publish=meta["publish"],
             reads_days_back=meta.get("reads_days_back", 0),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} is no contract of {name} ({type(error).__name__}: {error}); it needs a description, columns with "
-            "data_type and description, and config.meta with grain, entity and publish"
+            "data_type and description, and config.meta with grain and publish"
         ) from None
-    absent = [column for column in (*contract.grain, contract.entity, "day") if column not in contract.column_names()]
+    if (contract.entity is None) != (contract.entity_table is None):
+        raise ModelError(f"{path}: entity is a column that names a row of entity_table: give both or none")
+    named = (*contract.grain, *([contract.entity] if contract.entity else []), "day")
+    absent = [column for column in named if column not in contract.column_names()]
     if absent:
         raise ModelError(f"{path}: grain, entity and day must be columns of the model; missing: {absent}")
     return contract

@@ -22,6 +22,7 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.models.project import Contract, Model
 from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import ENTITY_KEY, Table
 
 ATTEMPTS = 5
 COPY_ROWS = 65_536
@@ -143,12 +144,7 @@ def _transaction(
             return published
         paths = ", ".join(literal(str(pinned[day])) for day in days)
         engine.execute(f"create view rows as select * from read_parquet([{paths}], hive_partitioning = false)")
-        entity = model.contract.entity
-        keys = engine.sql(f'select distinct "{entity}"::varchar as key from rows').to_arrow_table()
-        engine.register("existing", _existing(connection, deployment, keys["key"].to_pylist()))
-        engine.execute(
-            f'create view kept as select * from rows where "{entity}"::varchar in (select key from existing)'
-        )
+        _keep_existing(connection, deployment, model.contract, engine)
         _replace(connection, deployment, model, days, engine)
         total = dict(engine.execute("select day, count(*) from rows group by day").fetchall())
         kept = dict(engine.execute("select day, count(*) from kept group by day").fetchall())
@@ -166,7 +162,7 @@ def _transaction(
             (
                 platform,
                 table,
-                f"their {entity} no longer exists",
+                f"their {model.contract.entity} no longer exists",
                 run_id,
                 days,
                 [before[day] for day in days],
@@ -185,16 +181,29 @@ def _content(lake: Lake, platform: str, model: Model, day: date) -> str:
     return ledger.content_hash if ledger else ""
 
 
-def _existing(connection: Connection, deployment: Deployment, keys: list[str]) -> pa.Table:
+def _keep_existing(
+    connection: Connection, deployment: Deployment, contract: Contract, engine: duckdb.DuckDBPyConnection
+) -> None:
+    """Makes the view `kept`: the rows whose entity is there, and stays there until the transaction ends."""
+    if contract.entity is None or contract.entity_table is None:
+        engine.execute("create view kept as select * from rows")
+        return
+    keys = engine.sql(f'select distinct "{contract.entity}"::varchar as key from rows').to_arrow_table()
+    entity = deployment.platform.table(contract.entity_table)
+    engine.register("existing", _existing(connection, deployment, entity, keys["key"].to_pylist()))
+    engine.execute(
+        f'create view kept as select * from rows where "{contract.entity}"::varchar in (select key from existing)'
+    )
+
+
+def _existing(connection: Connection, deployment: Deployment, entity: Table, keys: list[str]) -> pa.Table:
     # `for key share` is what a foreign key takes: the app's counter updates go on, only deletions wait.
-    platform = deployment.platform
-    entity = platform.entity_table
     query = sql.SQL(
         "select {key}::text from {table} where {key} = any(%s::{type}[]) order by {key} for key share"
     ).format(
-        key=deployment.names.column(entity, platform.entity_key),
+        key=deployment.names.column(entity, ENTITY_KEY),
         table=deployment.names.table(entity),
-        type=sql.SQL(entity.column(platform.entity_key).type),
+        type=sql.SQL(entity.column(ENTITY_KEY).type),
     )
     rows = connection.execute(query, (keys,)).fetchall()
     return pa.table({"key": pa.array([row[0] for row in rows], pa.string())})

@@ -20,6 +20,7 @@ FITTING = {
     "date": {"date"},
     "boolean": {"boolean"},
     "jsonb": {"jsonb"},
+    "integer[]": {"integer[]", "bigint[]", "smallint[]"},
 }
 
 

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["uuid", "text", "integer", "bigint", "timestamptz", "timestamp", "date", "boolean", "jsonb"]
+ColumnType = Literal[
+    "uuid", "text", "integer", "integer[]", "bigint", "timestamptz", "timestamp", "date", "boolean", "jsonb"
+]
+
+# The logical name of the column that identifies a row of every table that a contract names as `entity_table`.
+ENTITY_KEY = "id"
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,15 @@ class Table:
     """An app's table, under its logical name.
 
     `default` is where the seed puts it (`schema.table`); a deployment maps it in `[<platform>.tables]`.
-    `columns` are those that this project reads or writes, and no others.
+    `columns` are those that this project reads or writes, and no others. `never_read` are columns of the app that
+    must not leave it, such as personal ones; whatever is neither is of no interest here.
     """
 
     name: str
     default: str
     description: str
     columns: tuple[Column, ...]
+    never_read: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The declared column of that logical name; KeyError when there is none."""
@@ -60,12 +67,33 @@ class RowRule:
 
 
 @dataclass(frozen=True)
+class Consistency:
+    """What a day's rows must agree on with other rows of the source; an error withholds the day.
+
+    `broken` is SQL, with names in braces and `{start}` and `{end}` for the days that are read (timestamptz), which
+    gives (time that decides the day, what it is, what is wrong with it) for every row that breaks the rule.
+    """
+
+    name: str
+    severity: Literal["error", "warning"]
+    description: str
+    broken: str
+
+
+@dataclass(frozen=True)
 class Stream:
     """A source table that is copied day by day into the lake.
 
     `id` identifies a row, `time` is the event time (UTC) that decides its day. `quarantine` takes rows out of
     the counts (a time outside the day always does); `measures` are DuckDB aggregates over a day's accepted rows,
     named `events`, that the platform's quality suite judges; `joins` adds dimensions to them by their names.
+
+    A row may change after its day: `states` are the text and number columns whose change makes the day stale at any
+    age, together with the id they are what is fingerprinted. For `settles_days` after its end a day is read again
+    every night, for changes of all other columns. `shrink_limit` takes the place of the setting where rows are
+    deleted as a matter of course; with 1 every deletion is mirrored. `left_out` are columns of the table that are not
+    copied; `named` is the stream's name where a table has several. `consistency` are rules that need other rows than
+    the day's.
     """
 
     table: Table
@@ -76,11 +104,22 @@ class Stream:
     quarantine: tuple[RowRule, ...]
     measures: tuple[tuple[str, str], ...]
     joins: str = ""
+    states: tuple[str, ...] = ()
+    settles_days: int = 0
+    shrink_limit: float | None = None
+    left_out: tuple[str, ...] = ()
+    named: str = ""
+    consistency: tuple[Consistency, ...] = ()
 
     @property
     def name(self) -> str:
-        """The stream's name: its table's."""
-        return self.table.name
+        """The stream's name: its table's, unless it has one of its own."""
+        return self.named or self.table.name
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are copied."""
+        return tuple(column for column in self.table.columns if column.name not in self.left_out)
 
 
 @dataclass(frozen=True)
@@ -89,23 +128,27 @@ class Dimension:
 
     table: Table
     columns: tuple[str, ...]
+    named: str = ""
 
     @property
     def name(self) -> str:
-        """The dimension's name: its table's."""
-        return self.table.name
+        """The dimension's name: its table's, unless that is a stream's, too."""
+        return self.named or self.table.name
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A cached number on an app's row that the pipeline keeps true.
+    """A cached value on an app's row that the pipeline keeps true.
 
-    `rule` says which rows count, in words; `total` is the column of the history model that explains it.
+    `rule` says which rows count, in words; `total` is the column of the history model that explains it. A `sum` is
+    a number to which drift is added. A `latest` is a time: it is raised, and lowered only with a reason in the ledger;
+    in the ledger it is microseconds since 1970, and it has no total.
     """
 
     column: str
-    total: str
+    total: str | None
     rule: str
+    kind: Literal["sum", "latest"] = "sum"
 
 
 @dataclass(frozen=True)
@@ -123,9 +166,10 @@ class CounterTable:
     """The counters of one app table, counted in one snapshot of the source.
 
     `truth` is SQL with `{name}` for the mapped, quoted tables and `{name.column}` for their columns; it gives
-    `key` and one column for each counter, for every entity that has anything to count before `{until}`. `events`
-    is the stream whose oldest row tells whether the source still holds all history; `history_model` explains
-    the counters day by day.
+    `key` and one column for each counter, for every entity that has anything to count before `{until}`.
+    `history_model` explains the counters day by day. `events` is the stream whose oldest row tells whether the source
+    still holds all history: since `log` is true, a condition in SQL, of the history's rows that these events explain.
+    `log` is None where all truth is the app's present rows.
     """
 
     table: Table
@@ -134,7 +178,13 @@ class CounterTable:
     truth: str
     history_model: str
     events: Stream
+    log: str | None = "true"
     agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def explained(self) -> tuple[tuple[str, str], ...]:
+        """The counters that have a total in the history, with that total."""
+        return tuple((counter.column, counter.total) for counter in self.counters if counter.total is not None)
 
 
 @dataclass(frozen=True)
@@ -158,6 +208,18 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
+class PartitionedTable:
+    """A table whose partitions are months of UTC, by its column `time`.
+
+    A partition that ended `archive_after_months` ago is copied into the lake and detached; None keeps it for ever.
+    """
+
+    table: Table
+    time: str
+    archive_after_months: int | None
+
+
+@dataclass(frozen=True)
 class Platform:
     """One product: its tables and what is done with them. `title` and `description` are for people.
 
@@ -171,9 +233,8 @@ class Platform:
     streams: tuple[Stream, ...]
     dimensions: tuple[Dimension, ...]
     counter_tables: tuple[CounterTable, ...]
-    entity_table: Table
-    entity_key: str
     snapshots: Snapshots | None = None
+    partitioned: tuple[PartitionedTable, ...] = ()
 
     @property
     def all_tables(self) -> tuple[Table, ...]:

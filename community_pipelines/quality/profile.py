@@ -32,7 +32,7 @@ def stream_profile(engine: Engine, stream: Stream, files: Mapping[date, Path]) -
         columns = declared_columns([dimension.table.column(name) for name in dimension.columns])
         table = parquet(engine.pinned([path] if path.exists() else []), columns)
         dimensions.append(f"{dimension.name} as (select * from {table}), ")
-    rows = parquet(list(files.values()), declared_columns(stream.table.columns), FILE)
+    rows = parquet(list(files.values()), declared_columns(stream.columns), FILE)
     prelude = f"with {''.join(dimensions)}events as (select * from {rows})"
     return _by_day(
         engine,

@@ -264,7 +264,5 @@ BAZAAR = Platform(
         Dimension(USERS, ("id",)),
     ),
     counter_tables=(COUNTERS,),
-    entity_table=TEMPLATES,
-    entity_key="id",
     snapshots=Snapshots(USERS, PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES, ("status", "updated_at")),
 )

@@ -1,0 +1,69 @@
+"""The command `maintain`: monthly partitions made ahead of time, old ones archived."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from community_pipelines.commands.plumbing import NO, as_json, command, print_json
+from community_pipelines.settings import load
+
+if TYPE_CHECKING:
+    from community_pipelines.maintenance.maintain import Report
+
+
+@click.command()
+@click.option("--platform", default="stories", show_default=True, help="Whose tables.")
+@click.option("--months", default=3, show_default=True, type=click.IntRange(0, 120), help="How many months ahead.")
+@click.option("--drop", is_flag=True, help="Drop detached partitions whose archive is verified.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@as_json
+@command
+def maintain(platform: str, months: int, drop: bool, dry_run: bool, as_json: bool) -> None:
+    """Make monthly partitions ahead of time, archive old ones.
+
+    An old partition is copied into the lake, compared with its copy and detached; without --drop its table stays.
+    Killed anywhere, it can be run again. Exit code 1 when a person has to look at something.
+
+    \b
+    Examples:
+      community maintain --dry-run
+      community maintain --months 6
+      community maintain --drop
+    """
+    from community_pipelines.definitions import flow
+    from community_pipelines.lake.files import Lake
+    from community_pipelines.maintenance import maintain as upkeep
+    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.report import say
+
+    settings = load()
+    declared = flow(platform).platform
+    if declared.partitioned:
+        place, lake = deployment(settings, declared), Lake(settings.lake_folder)
+        report = upkeep.maintain(place, declared.partitioned, lake, settings.start_date, months, drop, dry_run)
+    else:
+        report = upkeep.Report(platform, dry_run, ())
+    if as_json:
+        print_json([asdict(line) for line in report.lines])
+    elif declared.partitioned:
+        _show(report)
+    else:
+        say(f"{platform} has no partitioned tables: nothing to do")
+    sys.exit(NO if report.faults else 0)
+
+
+def _show(report: Report) -> None:
+    from community_pipelines.report import console, say, table
+
+    rows = [(line.table, line.partition, line.what, line.rows, line.why) for line in report.lines]
+    console.print(table(f"partitions of {report.platform}", ("table", "partition", "what", "rows", "why"), rows))
+    counts: dict[str, int] = {}
+    for line in report.lines:
+        counts[line.what] = counts.get(line.what, 0) + 1
+    say(", ".join(f"{count:,} {what}" for what, count in counts.items()))
+    if report.dry_run:
+        say("nothing was written")

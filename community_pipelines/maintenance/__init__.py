@@ -1,0 +1,1 @@
+"""Care of monthly partitions: made ahead of time, archived into the lake when they are old, then detached."""

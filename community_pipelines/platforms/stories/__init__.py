@@ -1,0 +1,1 @@
+"""Collaborative story videos: facts, flow and suites."""

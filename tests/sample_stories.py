@@ -1,0 +1,54 @@
+"""A sample of stories in a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from community_pipelines.embedded.sample_stories import StoriesReport, StoriesSize, load
+from community_pipelines.migrations import migrate
+from tests.sample import rows
+
+SQL = Path(__file__).parents[1] / "sql" / "stories"
+NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
+FIRST = date(2026, 2, 20)
+SMALL = StoriesSize(
+    users=300, ideas=150, scenes=120, segments=900, likes=800, views_per_day=400, rehearsals_per_month=20
+)
+TABLES = (
+    "users", "oauth_accounts", "topics", "user_topics", "categories", "ideas", "scenes", "jobs", "segments",
+    "scene_bibles", "scene_summaries", "moderation_flags", "scene_views", "likes", "job_idempotency_keys",
+)  # fmt: skip
+
+
+def fill(
+    url: str,
+    size: StoriesSize = SMALL,
+    now: datetime = NOW,
+    first_day: date = FIRST,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> StoriesReport:
+    """Loads a sample."""
+    return load(url, size, now, first_day, progress)
+
+
+def made(url: str) -> str:
+    """The URL, with the tables of the app and our own created."""
+    for kind in ("app", "pipeline"):
+        migrate(url, SQL / kind)
+    return url
+
+
+def contents(url: str) -> list[list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    return [rows(url, f"select to_jsonb(t)::text as row from {table} as t order by 1") for table in TABLES]
+
+
+def empty(url: str) -> None:
+    """Removes all rows."""
+    with psycopg.connect(url) as connection:
+        connection.execute(f"truncate {', '.join(TABLES)} cascade".encode())

@@ -1,0 +1,63 @@
+"""`community maintain`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from community_pipelines import definitions
+from community_pipelines.definitions import Flow
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.community import community, unwrapped
+from tests.upkeep import JOBS, OLD_JOBS, STREAM, Upkeep, make_upkeep, part
+
+
+@pytest.fixture
+def upkeep(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upkeep:
+    """A platform with partitioned jobs, under a name that has settings."""
+    platform = replace(BAZAAR, tables=(JOBS,), streams=(STREAM,), snapshots=None, partitioned=(OLD_JOBS,))
+    monkeypatch.setattr(definitions, "FLOWS", (Flow(platform, ()),))
+    monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", database)
+    monkeypatch.setenv("COMMUNITY_LAKE", str(tmp_path / "lake"))
+    return make_upkeep(database, tmp_path / "lake")
+
+
+def test_it_makes_the_months_and_says_so(upkeep: Upkeep) -> None:
+    result = community("maintain", "--platform", "bazaar", "--months", 1)
+    assert result.exit_code == 0, result.output
+    assert f"│ jobs │ {part('jobs', 1)} │ created │" in unwrapped(result.output)
+    assert "2 created" in result.output
+    assert list(upkeep.partitions()) == [part("jobs", 0), part("jobs", 1)]
+
+
+def test_a_dry_run_ends_with_what_was_not_done(upkeep: Upkeep) -> None:
+    result = community("maintain", "--platform", "bazaar", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "4 would create\nnothing was written" in result.output
+    assert upkeep.partitions() == {}
+
+
+def test_json_has_every_line_and_a_fault_ends_with_1(upkeep: Upkeep) -> None:
+    upkeep.add_month("jobs", -8)
+    result = community("maintain", "--platform", "bazaar", "--months", 0, "--json")
+    assert result.exit_code == 1
+    lines = json.loads(result.output)
+    assert [line["what"] for line in lines] == ["created", "refused", "gap"]
+    assert set(lines[0]) == {"table", "partition", "what", "rows", "why"}
+
+
+def test_a_platform_without_partitioned_tables_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path / "state"))
+    result = community("maintain", "--platform", "bazaar")
+    assert (result.exit_code, result.output) == (0, "bazaar has no partitioned tables: nothing to do\n")
+    assert json.loads(community("maintain", "--platform", "bazaar", "--json").output) == []
+
+
+def test_a_platform_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path / "state"))
+    result = community("maintain", "--platform", "nothing")
+    assert result.exit_code == 2
+    assert "unknown platform 'nothing'" in result.output
