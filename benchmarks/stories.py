@@ -29,10 +29,12 @@ from community_pipelines.platforms.stories.spec import STORIES, STREAM_JOBS, STR
 from community_pipelines.settings import Settings, load
 
 DAYS = 30
-VIEWS, JOBS, SCENES, USERS = 5_000_000, 1_000_000, 5_000, 200_000
+VIEWS, JOBS, SCENES, USERS = 5_000_000, 5_000_000, 5_000, 200_000
 # What is copied, and the models that read it. The other streams are empty here, as they are for the floors.
 STREAMS = (STREAM_SCENE_VIEWS, STREAM_JOBS)
 MODELS = ("scene_activity_daily", "job_health_daily", "job_failures_daily")
+# Percentiles are promised to cost little more than in bare DuckDB.
+LIMITS = {"job_health_daily": 1.5}
 
 
 def load_stories() -> dict[str, float]:
@@ -201,7 +203,7 @@ def stories(home: Path, repeat: int) -> list[Line]:
     floor, ours = in_turns(repeat, lambda: work(home, "bare_duckdb_stories"), lambda: work(home, "run_stories_models"))
     lines += [
         Line(name, f"model {model}, against bare DuckDB", f"{ours.fact(model):.2f} s", f"{floor.fact(model):.2f} s",
-             ours.fact(model) / floor.fact(model), "x", 1.5)
+             ours.fact(model) / floor.fact(model), "x", LIMITS.get(model))
         for model in MODELS
     ]  # fmt: skip
     lines.append(Line(name, "models, peak memory", f"{ours.peak_mb:.0f} MB", "", ours.peak_mb, "MB", 400))
@@ -214,7 +216,7 @@ def stories(home: Path, repeat: int) -> list[Line]:
     rows = f"{floor.fact('rows'):,.0f} rows"
     return [
         *lines,
-        Line(name, f"publish, {rows}, against COPY into an empty copy", *_compared(ours, floor), 1.5),
+        Line(name, f"publish, {rows}, against COPY into an empty copy", *_compared(ours, floor)),
         Line(name, "publish, nothing changed", f"{ours.fact('unchanged'):.2f} s", f"{floor.seconds:.2f} s",
              ours.fact("unchanged") / floor.seconds),
     ]  # fmt: skip

@@ -63,6 +63,12 @@ def _raw(step: Raw) -> Iterator[str]:
         ["column", "type", "what it is"],
         [(f"`{column.name}`", column.type, column.description) for column in stream.columns],
     )
+    if stream.table.never_read:
+        yield f"Never read: {', '.join(f'`{name}`' for name in stream.table.never_read)}."
+    if stream.states:
+        states = ", ".join(f"`{name}`" for name in stream.states)
+        settling = f", and for {stream.settles_days} days it is read again every night" if stream.settles_days else ""
+        yield f"A row may change later: another {states} makes its day stale at any age{settling}."
     yield "Rows that break one of these rules go to quarantine and are not counted:"
     yield markdown_table(
         ["rule", "a row breaks it when"],

@@ -36,6 +36,11 @@ KEYS = [
 INDEXES_OF_OURS = {
     "idx_jobs_idempotency_key": "jobs (idempotency_key)",
     "idx_segments_job_id": "segments (job_id)",
+    "likes_created_at_idx": "likes (created_at)",
+    "user_topics_created_at_idx": "user_topics (created_at)",
+    "user_topics_reviewed_at_idx": "user_topics (reviewed_at)",
+    "scene_bibles_created_at_idx": "scene_bibles (created_at)",
+    "moderation_flags_reviewed_at_idx": "moderation_flags (reviewed_at)",
 }
 
 

@@ -95,3 +95,15 @@ def test_a_bible_is_compared_with_the_version_of_an_earlier_day_and_with_the_sce
     assert "entity-lost at $.characters" in shown
     assert "char_ada" in shown
     assert "schema at $.characters[0].entityId" in shown
+
+
+def test_rows_that_no_month_took_are_found(stories: Stories) -> None:
+    for table in ("jobs", "segments"):
+        stories.sql(f"create table {table}_rest partition of {table} default")
+        stories.sql(f"alter table {table} detach partition {table}_2026_01")
+    stories.add_segment(1, at(0))
+    raw = [step for step in stories.steps if step.asset in ("raw/jobs", "raw/segments")]
+    results = stories.run(0, steps=raw)
+    assert failed(results, "raw/jobs") == {"jobs_without_month": ("warning", 1)}
+    assert failed(results, "raw/segments") == {"segments_without_month": ("warning", 1)}
+    assert "jobs_rest" in results["raw/jobs", day(0)].metadata["offending: jobs_without_month"].value

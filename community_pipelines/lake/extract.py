@@ -24,7 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, place
-from community_pipelines.duck import session
+from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.ledger import writing_to
 from community_pipelines.lake.writer import (
     FINGERPRINT,
@@ -185,7 +185,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
 
     def _day(self, stream: Stream, day: date, folder: Path, run_id: str, closed_after: timedelta) -> StagedDay:
         platform = self.deployment.platform
-        with self._snapshot() as moment, self._connection.cursor() as cursor:
+        with self._snapshot() as moment:
             closes = day_bounds(day)[1] + closed_after
             if min(moment.now, moment.seen_until) < closes:
                 behind = "has replayed only until" if moment.seen_until < moment.now else "says that it is"
@@ -194,30 +194,40 @@ class SourceReader(AbstractContextManager["SourceReader"]):
                     f"and the source {behind} {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M} UTC; "
                     "run it again later"
                 )
-            unique = self._id_is_unique(stream)
-            cursor.execute(_day_query(self.deployment, stream, day, unique).as_string())
-            with writing_day(folder, stream, day, self._engine) as staged:
-                for batch in prefetched(cursor.fetch_record_batch()):
-                    staged.add(batch)
-                accepted = staged.accepted
-                read, fingerprint = accepted + staged.rows_quarantined, staged.fingerprint
-                if not unique:
-                    query = _fingerprint_query(self.deployment, stream, day)
-                    read, fingerprint = self._value(query.as_string())
-                return staged.finish(
-                    kind="raw",
-                    platform=platform.name,
-                    name=stream.name,
-                    day=day,
-                    accepted=accepted,
-                    read=read,
-                    duplicates=read - accepted - staged.rows_quarantined,
-                    snapshot=moment.snapshot,
-                    fingerprint=(read, fingerprint),
-                    read_at=moment.now,
-                    run_id=run_id,
-                    code_version=code_version(),
-                )
+            staged = self._copied(stream, day, folder, run_id, moment, distinct=False)
+            if self._id_is_unique(stream) or not _repeats(stream, staged, folder):
+                return staged
+            return self._copied(stream, day, folder, run_id, moment, distinct=True)
+
+    def _copied(
+        self, stream: Stream, day: date, folder: Path, run_id: str, moment: Moment, distinct: bool
+    ) -> StagedDay:
+        """Copies the day as it is, or without the repeats of ids, which PostgreSQL sorts out then."""
+        with (
+            self._connection.cursor() as cursor,
+            writing_day(folder, stream, day, self._engine) as staged,
+        ):
+            cursor.execute(_day_query(self.deployment, stream, day, distinct).as_string())
+            for batch in prefetched(cursor.fetch_record_batch()):
+                staged.add(batch)
+            kept = staged.accepted + staged.rows_quarantined
+            read, fingerprint = kept, staged.fingerprint
+            if distinct:
+                read, fingerprint = self._value(_fingerprint_query(self.deployment, stream, day).as_string())
+            return staged.finish(
+                kind="raw",
+                platform=self.deployment.platform.name,
+                name=stream.name,
+                day=day,
+                accepted=staged.accepted,
+                read=read,
+                duplicates=read - kept,
+                snapshot=moment.snapshot,
+                fingerprint=(read, fingerprint),
+                read_at=moment.now,
+                run_id=run_id,
+                code_version=code_version(),
+            )
 
     def dimension(self, dimension: Dimension, folder: Path, final: Path) -> None:
         """Replaces the lake's copy of a small table by its present state, which is written into `folder` first."""
@@ -294,14 +304,13 @@ def _in_day(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
     )
 
 
-def _day_query(deployment: Deployment, stream: Stream, day: date, unique: bool) -> sql.Composed:
-    # Where nothing makes the id unique, PostgreSQL sorts the repeats out, so that our memory stays flat.
+def _day_query(deployment: Deployment, stream: Stream, day: date, distinct: bool) -> sql.Composed:
     id_name = deployment.names.column(stream.table, stream.id)
     time_name = deployment.names.column(stream.table, stream.time)
-    distinct = sql.SQL("" if unique else "distinct on ({}) ").format(id_name)
-    order = sql.SQL("" if unique else " order by {}, {}").format(id_name, time_name)
+    once = sql.SQL("distinct on ({}) " if distinct else "").format(id_name)
+    order = sql.SQL(" order by {}, {}" if distinct else "").format(id_name, time_name)
     return sql.SQL("select {}{}, hashtextextended({}, 0) as {} from {} where {}{}").format(
-        distinct,
+        once,
         sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.columns),
         row_state(deployment, stream),
         sql.Identifier(FINGERPRINT),
@@ -309,6 +318,19 @@ def _day_query(deployment: Deployment, stream: Stream, day: date, unique: bool) 
         _in_day(deployment, stream, day),
         order,
     )
+
+
+def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:
+    """Whether an id repeats in a day's files. Counted there: for PostgreSQL it is a sort of all rows."""
+    files = [staged.data, *([staged.quarantine] if staged.quarantine else [])]
+    listed = ", ".join(literal(str(path)) for path in files)
+    with session(threads=1, memory_limit="100MB", temp_directory=str(folder / "ids")) as engine:
+        rows, different = first_row(
+            engine,
+            f"select count(*), count(distinct {stream.id}) + max(({stream.id} is null)::integer) "
+            f"from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)",
+        )
+    return bool(rows) and rows != different
 
 
 def _fingerprint_query(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:

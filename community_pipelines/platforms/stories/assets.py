@@ -7,7 +7,7 @@ from community_pipelines.flow.describe import source_spec
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.platforms.stories import checks
-from community_pipelines.platforms.stories.examinations import BIBLE_FAULTS
+from community_pipelines.platforms.stories.examinations import BIBLE_FAULTS, JOBS_WITHOUT_MONTH, SEGMENTS_WITHOUT_MONTH
 from community_pipelines.platforms.stories.spec import (
     IDEA_COUNTERS,
     SCENE_COUNTERS,
@@ -62,9 +62,9 @@ STEPS = (
     # stories/raw/scenes
     Raw(STORIES, STREAM_SCENES, checks.RAW_SCENES),
     # stories/raw/jobs
-    Raw(STORIES, STREAM_JOBS, checks.RAW_JOBS),
+    Raw(STORIES, STREAM_JOBS, checks.RAW_JOBS, [JOBS_WITHOUT_MONTH]),
     # stories/raw/segments
-    Raw(STORIES, STREAM_SEGMENTS, checks.RAW_SEGMENTS),
+    Raw(STORIES, STREAM_SEGMENTS, checks.RAW_SEGMENTS, [SEGMENTS_WITHOUT_MONTH]),
     # stories/raw/scene_bibles
     Raw(STORIES, STREAM_SCENE_BIBLES, checks.RAW_SCENE_BIBLES, [BIBLE_FAULTS]),
     # stories/raw/scene_views

@@ -1,18 +1,22 @@
-"""What SQL cannot say of story videos: whether the bibles of a day are what bibles must be."""
+"""What a rule in SQL cannot say of story videos: whether bibles are what they must be, and rows where they belong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from psycopg import sql
 
 from community_pipelines.databases import Connection
 from community_pipelines.duck import parquet, session
+from community_pipelines.lake.ledger import read_ledger
+from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.platforms.spec import Stream
 from community_pipelines.platforms.stories.bibles import violations_of_day
-from community_pipelines.platforms.stories.spec import STREAM_SCENE_BIBLES
+from community_pipelines.platforms.stories.spec import STREAM_JOBS, STREAM_SCENE_BIBLES, STREAM_SEGMENTS
 from community_pipelines.platforms.stories.tables import SCENE_BIBLES, SEGMENTS
 from community_pipelines.quality.consistency import Examination
 
@@ -42,6 +46,42 @@ def bible_faults(connection: Connection, deployment: Deployment, path: Path) -> 
                 yield bible, f"{found.rule} at {found.path}: {found.message}"
 
 
+def rows_without_month(
+    stream: Stream, connection: Connection, deployment: Deployment, path: Path
+) -> Iterator[tuple[str, str]]:
+    """The rows of a file's day that lie in a default partition, as (id, its name).
+
+    Found by the partition's own constraint: which partition a row is in may only be asked by who may read all columns.
+    """
+    names = deployment.names
+    table = names.table(stream.table)
+    default = connection.execute(
+        "select partdefid::regclass::text, coalesce(pg_get_partition_constraintdef(partdefid), 'true') "
+        "from pg_partitioned_table where partrelid = to_regclass(%s) and partdefid <> 0",
+        (table.as_string(),),
+    ).fetchone()
+    if default is None:
+        return
+    start, end = day_bounds(read_ledger(path).day)
+    strays = connection.execute(
+        sql.SQL("select {id}::text from {table} where {time} >= %s and {time} < %s and ({outside}) order by 1").format(
+            id=names.column(stream.table, stream.id),
+            table=table,
+            time=names.column(stream.table, stream.time),
+            outside=sql.SQL(default[1]),
+        ),
+        (start, end),
+    )
+    for (row,) in strays:
+        yield row, f"it is in {default[0]}: no month was there for it"
+
+
+JOBS_WITHOUT_MONTH = Examination(
+    "jobs_without_month", "warning", "jobs in a default partition", partial(rows_without_month, STREAM_JOBS)
+)
+SEGMENTS_WITHOUT_MONTH = Examination(
+    "segments_without_month", "warning", "segments in a default partition", partial(rows_without_month, STREAM_SEGMENTS)
+)
 BIBLE_FAULTS = Examination(
     "bible_faults", "error", "what is wrong with bibles, by their JSON schema and their meaning", bible_faults
 )
