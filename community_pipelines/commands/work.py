@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from community_pipelines.definitions import Flow
     from community_pipelines.launch import LaunchResult
     from community_pipelines.report import RunSummary
+
+UI_PORT = 3000
 
 
 @click.command()
@@ -300,11 +303,17 @@ def ui() -> None:
     from community_pipelines.runtime import storage_url
 
     settings = load()
+    with socket.socket() as probe:
+        # Otherwise Dagster starts its daemons, and the page is that of whoever has the port.
+        if probe.connect_ex(("127.0.0.1", UI_PORT)) == 0:
+            stop_with(
+                f"something answers on 127.0.0.1:{UI_PORT} already, perhaps another `community ui`; stop it first"
+            )
     environment = process_environment(instance_home(settings.home, storage_url(settings)))
     workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
     dagster = Path(sys.executable).with_name("dagster")
-    arguments = [str(dagster), "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", "3000"]
-    click.echo("Dagster UI: http://127.0.0.1:3000 (Ctrl-C stops it)")
+    arguments = [str(dagster), "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(UI_PORT)]
+    click.echo(f"Dagster UI: http://127.0.0.1:{UI_PORT} (Ctrl-C stops it)")
     sys.exit(subprocess.run(arguments, env=environment, check=False).returncode)
 
 
