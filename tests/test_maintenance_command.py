@@ -21,6 +21,8 @@ def upkeep(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Up
     platform = replace(BAZAAR, tables=(JOBS,), streams=(STREAM,), snapshots=None, partitioned=(OLD_JOBS,))
     monkeypatch.setattr(definitions, "FLOWS", (Flow(platform, ()),))
     monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", database)
+    # Not the state folder beside the project, which may say another first day.
+    monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path))
     monkeypatch.setenv("COMMUNITY_LAKE", str(tmp_path / "lake"))
     return make_upkeep(database, tmp_path / "lake")
 
