@@ -194,6 +194,7 @@ WORK: dict[str, Callable[..., Mapping[str, object]]] = {
         stories.prepare_stories,
         stories.run_stories_models,
         stories.bare_duckdb_stories,
+        stories.judge_stories,
         stories.publish_stories,
         stories.bare_copy_stories,
         load,
