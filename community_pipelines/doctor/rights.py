@@ -25,6 +25,7 @@ _ADD, _ALTER, _REPLACE = ("select", "insert"), ("select", "insert", "update"), (
 OWN_TABLES: Mapping[str, tuple[str, ...]] = {
     "counter_corrections": _ADD,
     "deletions_seen": _ALTER,
+    "left_out_entities": _REPLACE,
     "migrations": _ADD,
     "publications": _ALTER,
     "publication_requests": _ALTER,
