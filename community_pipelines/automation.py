@@ -28,6 +28,8 @@ from community_pipelines.settings import Settings
 YESTERDAY_EXISTS = "yesterday_exists"
 
 _WEBHOOK_SECONDS = 10
+# So long after its end a day is the nightly schedule's, which runs half an hour after it.
+_NIGHT = timedelta(hours=2)
 
 
 def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
@@ -67,11 +69,14 @@ def in_lake(settings: Settings, of: Platform, stream: Stream) -> Callable[[date]
 
 
 def due(settings: Settings, of: Platform, steps: Sequence[PlatformStep]) -> Callable[[bool], Sequence[Request]]:
-    """What gives the runs that a platform's stale days ask for; thorough, it compares every day with the source."""
+    """What gives the runs that a platform's days ask for; thorough, it compares every day with the source.
+
+    The newest closed day is left to the nightly schedule as long as that has it before it.
+    """
 
     def asked(thorough: bool) -> Sequence[Request]:
         now = plan.make_plan(settings, deployment(settings, of), steps, compare=None if thorough else [])
-        return plan.requests(now, steps, wanted=("stale",))
+        return plan.requests(now.ended_before(datetime.now(UTC) - _NIGHT), steps)
 
     return asked
 
@@ -129,7 +134,7 @@ def nightly(name: str, job: Any) -> dg.ScheduleDefinition:
 
 
 def stale_days(name: str, daily: dg.AssetsDefinition, due: Callable[[bool], Sequence[Request]]) -> dg.SensorDefinition:
-    """The sensor that requests exactly the days that are stale, as ranges.
+    """The sensor that requests exactly the days that are stale or missing, as ranges.
 
     A request is made once a day for each version of its data; while a run of the platform is at work nothing is
     requested, since that run may be doing it.
@@ -140,7 +145,7 @@ def stale_days(name: str, daily: dg.AssetsDefinition, due: Callable[[bool], Sequ
         asset_selection=dg.AssetSelection.assets(*daily.keys),
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Requests the closed days whose files or published numbers are stale.",
+        description="Requests the closed days whose files, published numbers or counters are stale or missing.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if busy := unfinished_run(context.instance, name):

@@ -97,7 +97,7 @@ def daily_assets(
         selected = [step for step in steps if step.key in context.selected_asset_keys]
         day_checks = [check for check in checks if check.key in context.selected_asset_check_keys]
         _refuse_lone_checks(day_checks, context.selected_asset_keys)
-        withheld: dict[dg.AssetKey, dict[date, str]] = {}
+        withheld: dict[dg.AssetKey, dict[date, DayResult]] = {}
         if selected:
             with open_window(context) as window:
                 for step in selected:
@@ -141,9 +141,9 @@ def _check_specs(key: dg.AssetKey, partitions_def: dg.DailyPartitionsDefinition)
 
 def _run_step(
     context: dg.AssetExecutionContext, step: Step[WindowT], window: WindowT
-) -> Generator[Any, None, dict[date, str]]:
+) -> Generator[Any, None, dict[date, DayResult]]:
     missing = set(window.days)
-    withheld: dict[date, str] = {}
+    withheld: dict[date, DayResult] = {}
     batch: list[DayResult] = []
     try:
         for result in step.run(window):
@@ -152,8 +152,8 @@ def _run_step(
             missing.remove(result.day)
             batch.append(result)
             if not result.accepted:
-                withheld[result.day] = _reason(result)
-                context.log.error(f"{step.key.to_user_string()} {result.day} withheld: {withheld[result.day]}")
+                withheld[result.day] = result
+                context.log.error(f"{step.key.to_user_string()} {result.day} withheld: {_reason(result)}")
             if len(batch) == _BATCH:
                 done, batch = batch, []
                 yield from _record(context, step.key, done)
@@ -227,19 +227,22 @@ def findings_table(findings: Sequence[Finding]) -> dict[str, Any]:
     return {"expectations": len(findings), "failed": failed, "results": results}
 
 
-def _fail_if_withheld(withheld: Mapping[dg.AssetKey, Mapping[date, str]]) -> None:
-    """Fail the run, naming the first asset that withheld each day; the assets after it only follow."""
-    first: dict[date, str] = {}
-    for key, reasons in withheld.items():
-        for day, reason in reasons.items():
-            first.setdefault(day, f"{day} by {key.to_user_string()}: {reason}")
-    if first:
-        lines = [first[day] for day in sorted(first)][:_SHOWN_DAYS]
-        if len(first) > _SHOWN_DAYS:
-            lines.append(f"and {len(first) - _SHOWN_DAYS} more")
-        count = "1 day is" if len(first) == 1 else f"{len(first)} days are"
+def _fail_if_withheld(withheld: Mapping[dg.AssetKey, Mapping[date, DayResult]]) -> None:
+    """Fail the run, naming the assets that withheld each day; those that only follow another one are not named."""
+    causes: dict[date, list[str]] = {}
+    for key, results in withheld.items():
+        for day, result in results.items():
+            named = causes.setdefault(day, [])
+            # Without findings it was not judged: something before it was withheld, or is not there.
+            if result.findings or not named:
+                named.append(f"{day} by {key.to_user_string()}: {_reason(result)}")
+    if causes:
+        lines = [line for day in sorted(causes)[:_SHOWN_DAYS] for line in causes[day]]
+        if len(causes) > _SHOWN_DAYS:
+            lines.append(f"and {len(causes) - _SHOWN_DAYS} more")
+        count = "1 day is" if len(causes) == 1 else f"{len(causes)} days are"
         raise dg.Failure(
-            f"{count} withheld, their published numbers are unchanged:\n" + "\n".join(lines),
-            metadata={"withheld_days": len(first)},
+            f"{count} withheld, what is published of them is unchanged:\n" + "\n".join(lines),
+            metadata={"withheld_days": len(causes)},
             allow_retries=False,
         )

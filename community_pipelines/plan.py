@@ -1,7 +1,9 @@
 """What is to be done: every day of every asset is done, stale, withheld or missing, and the runs that follow.
 
-A raw day is stale when its source holds rows that its file does not; a model's day when what it was computed from,
-or what is published, is not what the lake holds now.
+A raw day is stale when its source holds rows that its file does not, or the other way round; a model's day when what
+it was computed from, or what is published, is not what the lake holds now; a day of counters when they were not
+reconciled since the history that explains them was published. A day is withheld with what it depends on, and with
+nothing else.
 """
 
 from __future__ import annotations
@@ -9,23 +11,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import dagster as dg
 
-from community_pipelines.databases import connect
-from community_pipelines.flow.counters import Counters
+from community_pipelines.counters.correct import reconciled_at
+from community_pipelines.databases import Connection, connect
+from community_pipelines.flow.counters import REFUSED, Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
-from community_pipelines.flow.window import doubtful_days
+from community_pipelines.flow.window import doubtful_days, unaccepted
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.inputs import Inputs
-from community_pipelines.models.publish import published_hashes
+from community_pipelines.models.project import load_model
+from community_pipelines.models.publish import published_at, published_hashes
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.platforms.spec import Stream
@@ -66,6 +70,12 @@ class Plan:
     states: dict[str, dict[date, State]] = field(default_factory=dict)
     withheld: dict[tuple[str, date], Withheld] = field(default_factory=dict)
 
+    def ended_before(self, moment: datetime) -> Plan:
+        """The same plan without the days that had not ended by that moment."""
+        closed = [day for day in self.closed if day_bounds(day)[1] <= moment]
+        states = {asset: {day: of[day] for day in closed} for asset, of in self.states.items()}
+        return Plan(self.platform, closed, states, self.withheld)
+
     def days(self, asset: str, *wanted: DayState) -> list[date]:
         """The asset's days in any of these states, ascending."""
         return [day for day, state in sorted(self.states[asset].items()) if state.state in wanted]
@@ -101,8 +111,9 @@ def make_plan(
             for step in steps
             if isinstance(step, SqlModel)
         }
+        counted = {step.asset: _counted(connection, deployment, step) for step in steps if isinstance(step, Counters)}
     last = plan.closed[-1] if plan.closed else settings.start_date
-    doubtful = doubtful_days(deployment, lake, settings.start_date, last, plan.withheld)
+    doubtful = doubtful_days(deployment, lake, settings.start_date, last, unaccepted(plan.withheld))
     inputs = Inputs(deployment.platform, lake, settings.start_date, doubtful)
     for step in steps:
         if isinstance(step, Raw):
@@ -127,6 +138,10 @@ def make_plan(
         elif isinstance(step, SqlModel):
             plan.states[step.asset] = {
                 day: _model_state(step, day, lake, inputs, published[step.name], plan) for day in plan.closed
+            }
+        else:
+            plan.states[step.asset] = {
+                day: _counters_state(step, day, counted[step.asset], plan) for day in plan.closed
             }
     return plan
 
@@ -181,9 +196,8 @@ def _raw_state(
 def _model_state(
     step: SqlModel, day: date, lake: Lake, inputs: Inputs, published: Mapping[date, str], plan: Plan
 ) -> State:
-    for asset, states in plan.states.items():
-        if states[day].state == "withheld":
-            return State("withheld", f"{asset} is withheld: {states[day].why}")
+    if (upstream := _withheld_upstream(step, day, plan)) is not None:
+        return upstream
     kept = plan.withheld.get((step.asset, day))
     wanted = inputs.hash(step.model, day)
     if kept is not None and not kept.released:
@@ -200,13 +214,53 @@ def _model_state(
     return State("done")
 
 
+def _withheld_upstream(step: SqlModel | Counters, day: date, plan: Plan) -> State | None:
+    for asset in step.upstream:
+        state = plan.states[asset][day] if asset in plan.states else State("done")
+        if state.state == "withheld":
+            return State("withheld", f"{asset} is withheld: {state.why}")
+    return None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """When each day of a history was published, and when its counters were last reconciled to the end (UTC)."""
+
+    published_at: Mapping[date, datetime]
+    reconciled_at: datetime | None
+
+
+def _counted(connection: Connection, deployment: Deployment, step: Counters) -> _Counted:
+    name = deployment.platform.name
+    history = load_model(name, step.table.history_model).contract.publish
+    mode = deployment.settings.counters_mode
+    return _Counted(published_at(connection, name, history), reconciled_at(connection, name, step.table, mode))
+
+
+def _counters_state(step: Counters, day: date, counted: _Counted, plan: Plan) -> State:
+    if (upstream := _withheld_upstream(step, day, plan)) is not None:
+        return upstream
+    published, reconciled = counted.published_at.get(day), counted.reconciled_at
+    kept = plan.withheld.get((step.asset, day))
+    if kept is not None:
+        refused = any(failure.column == REFUSED for failure in kept.failures)
+        if refused and reconciled is not None and reconciled > kept.withheld_at:
+            return State("stale", "they were reconciled since they were refused", f"reconciled:{reconciled}")
+        return State("withheld", kept.why)
+    if published is None:
+        return State("missing", version="missing")
+    if reconciled is None or reconciled < published:
+        return State("stale", "they were not reconciled since their history was published", f"published:{published}")
+    return State("done")
+
+
 def requests(
     plan: Plan, steps: Sequence[PlatformStep], wanted: Iterable[DayState] = ("stale", "missing")
 ) -> list[Request]:
     """The runs that the plan asks for, as ranges of days.
 
     Days to extract go through the whole chain. When there are none, the models' days that depend on what has
-    changed are recomputed, without reading the source again.
+    changed are recomputed, without reading the source again; when there are none of these, counters are reconciled.
     """
     states = tuple(wanted)
     raw = [step for step in steps if isinstance(step, Raw)]
@@ -216,8 +270,12 @@ def requests(
         return [_request(plan, raw, keys, days) for days in ranges(whole)]
     models = [step for step in steps if isinstance(step, SqlModel)]
     following = sorted({day for step in models for day in plan.days(step.asset, *states)})
-    keys = tuple(step.key for step in steps if not isinstance(step, Raw))
-    return [_request(plan, models, keys, days) for days in ranges(following)]
+    if following:
+        keys = tuple(step.key for step in steps if not isinstance(step, Raw))
+        return [_request(plan, models, keys, days) for days in ranges(following)]
+    counters = [step for step in steps if isinstance(step, Counters)]
+    uncounted = sorted({day for step in counters for day in plan.days(step.asset, *states)})
+    return [_request(plan, counters, tuple(step.key for step in counters), days) for days in ranges(uncounted)]
 
 
 def ranges(days: Sequence[date]) -> list[list[date]]:
@@ -231,6 +289,6 @@ def ranges(days: Sequence[date]) -> list[list[date]]:
     return cut
 
 
-def _request(plan: Plan, steps: Sequence[Raw | SqlModel], keys: tuple[dg.AssetKey, ...], days: list[date]) -> Request:
+def _request(plan: Plan, steps: Sequence[PlatformStep], keys: tuple[dg.AssetKey, ...], days: list[date]) -> Request:
     versions = [f"{step.asset}{day}{plan.states[step.asset][day].version}" for step in steps for day in days]
     return Request(keys, days[0], days[-1], hashlib.sha256("".join(versions).encode()).hexdigest()[:16])

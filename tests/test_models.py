@@ -11,7 +11,7 @@ import pytest
 
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
-from community_pipelines.models.inputs import Inputs
+from community_pipelines.models.inputs import Inputs, sources_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.stories.spec import STORIES
@@ -41,7 +41,8 @@ def run(case: Case, folder: Path, batches: Sequence[Sequence[date]]) -> tuple[li
     start = min(case.days) - timedelta(days=400)
     platform = PLATFORMS[case.platform]
     lake = Lake(folder / "lake")
-    inputs = Inputs(platform, lake, start, case.incomplete)
+    doubtful = dict.fromkeys(sources_of(platform, load_model(case.platform, case.model)), case.incomplete)
+    inputs = Inputs(platform, lake, start, doubtful)
     rows: list[Row] = []
     hashes = {}
     with Engine(platform, lake, "300MB", start, folder) as engine:

@@ -73,7 +73,7 @@ def reconcile(
                 time.sleep(0.2 * 2**attempt)
                 continue
             outcome = Outcome(mode, found, corrected, refused)
-            _record(connection, deployment, outcome, run_id)
+            _record(connection, deployment, table, outcome, run_id)
             return outcome
     raise CounterError(
         f"{deployment.platform.name}: {table.table.name} was corrected by another run {ATTEMPTS} times in a row, or "
@@ -199,16 +199,34 @@ def _apply_counter(
     return int(row[0])
 
 
-def _record(connection: Connection, deployment: Deployment, outcome: Outcome, run_id: str) -> None:
+def reconciled_at(
+    connection: Connection, platform: str, table: CounterTable, mode: Literal["report", "apply"]
+) -> datetime | None:
+    """When the counters of that table were last reconciled to the end, by the primary's clock (UTC); None for never.
+
+    In `apply` mode a report does not count: it corrects nothing.
+    """
+    row = connection.execute(
+        "select max(reconciled_at) from community.reconciliations "
+        "where platform = %s and coalesce(table_name, %s) = %s and mode = any(%s)",
+        (platform, table.table.name, table.table.name, ["apply"] if mode == "apply" else ["report", "apply"]),
+    ).fetchone()
+    assert row is not None
+    newest: datetime | None = row[0]
+    return newest
+
+
+def _record(connection: Connection, deployment: Deployment, table: CounterTable, outcome: Outcome, run_id: str) -> None:
     found = outcome.found
     connection.execute(
         """
-        insert into community.reconciliations (platform, run_id, mode, newest_correction, entities, entities_off,
-            drift_total, truth_total, corrected, refused)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        insert into community.reconciliations (platform, table_name, run_id, mode, newest_correction, entities,
+            entities_off, drift_total, truth_total, corrected, refused)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             deployment.platform.name,
+            table.table.name,
             run_id,
             outcome.mode,
             found.newest_correction,

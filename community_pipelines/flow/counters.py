@@ -17,6 +17,7 @@ from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult
 from community_pipelines.lake.files import days_between
 from community_pipelines.lake.writer import day_bounds
+from community_pipelines.models.inputs import asset_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import CounterTable, Platform
 from community_pipelines.quality.judge import Bound, judge, none_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN_ROWS = 20
+# The finding that nothing was corrected: the next reconciliation that is not refused makes up for it.
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,23 @@ class Counters:
         """The asset's name within its platform."""
         return f"counters/{self.table.table.name}"
 
+    @property
+    def upstream(self) -> list[str]:
+        """The assets whose days it reads: the history that explains the counters."""
+        return [asset_of(self.platform, ("models", self.table.history_model))]
+
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
         return counters_spec(self.platform, self.table, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
-        """Reconciles once, then judges every day that no earlier step kept back."""
+        """Reconciles once, then judges every day whose history is not kept back."""
+        kept = window.kept_back(self.upstream)
         for day in window.days:
-            if day in window.withheld:
-                yield DayResult(day, False, window.withheld[day])
-        days = window.good_days()
+            if day in kept:
+                window.keep_back(self.asset, day, kept[day])
+                yield DayResult(day, False, kept[day])
+        days = [day for day in window.days if day not in kept]
         if not days:
             return
         mode = window.deployment.settings.counters_mode
@@ -65,19 +75,22 @@ class Counters:
             profile = self._profile(window, days, outcome, remaining)
             findings = judge(f"{window.platform}/{self.asset}", profile, self.bounds(), days)
         metadata = self._metadata(outcome, remaining)
+        good = []
         for day in days:
             judged, why = window.settle(self.asset, day, findings[day], outcome.refused or "", releasable=False)
             if outcome.refused and why:
                 why = f"not corrected: {outcome.refused}"
+            if why is None:
+                good.append(day)
             yield DayResult(day, why is None, why, judged, metadata)
-        window.accepted(self.asset, window.good_days())
+        window.accepted(self.asset, good)
 
     def bounds(self) -> list[Bound]:
         """What a day of the counters must be like."""
         bounds = [
             none_of("totals_off", "error", "totals that are not the total before plus the day's change"),
             none_of("negative_totals", "error", "totals below zero"),
-            none_of("refused", "error", "corrections refused"),
+            none_of(REFUSED, "error", "corrections refused"),
             none_of("remaining_drift", "warning", "drift that remains"),
             none_of("totals_off_truth", "warning", "newest totals that differ from the truth used for correcting"),
         ]
@@ -99,7 +112,7 @@ class Counters:
                     "day": day,
                     "totals_off": history[day][0],
                     "negative_totals": history[day][1],
-                    "refused": refused,
+                    REFUSED: refused,
                     "remaining_drift": remaining.drift_total,
                     "totals_off_truth": off_truth,
                     **{name: len(rows) for name, rows in outcome.found.disagreements.items()},

@@ -15,6 +15,7 @@ from community_pipelines.flow.describe import markdown_table, model_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
+from community_pipelines.models.inputs import asset_of, sources_of
 from community_pipelines.models.project import Contract, Model, load_model
 from community_pipelines.models.publish import Published, publish
 from community_pipelines.platforms.spec import Platform
@@ -48,16 +49,22 @@ class SqlModel:
         """The model with its contract; ModelError when it does not load."""
         return load_model(self.platform.name, self.name)
 
+    @property
+    def upstream(self) -> list[str]:
+        """The assets whose days it reads: a day that one of them keeps back is kept back here, too."""
+        return [asset_of(self.platform, source) for source in sources_of(self.platform, self.model)]
+
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
         return model_spec(self.platform, self.group, self.model, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
-        """Computes, judges and publishes the days that no earlier step kept back."""
-        for day, upstream in self._kept_back(window).items():
-            window.withheld.setdefault(day, upstream)
+        """Computes, judges and publishes the days that nothing it reads keeps back."""
+        kept = self._kept_back(window)
+        for day, upstream in kept.items():
+            window.keep_back(self.asset, day, upstream)
             yield DayResult(day, False, upstream)
-        days = window.good_days()
+        days = [day for day in window.days if day not in kept]
         if not days:
             return
         inputs = window.inputs(self.asset)
@@ -75,20 +82,12 @@ class SqlModel:
 
     def _kept_back(self, window: Window) -> dict[date, str]:
         """Days that cannot be computed: kept back upstream in this run, or with nothing to compute from."""
-        found = {day: window.withheld[day] for day in window.days if day in window.withheld}
-        for day in window.good_days():
-            for source in self.model.reads("source", self.platform.name):
-                if source in {stream.name for stream in self.platform.streams}:
-                    self._require(window, "raw", source, day, found)
-            for ref in self.model.reads("ref"):
-                self._require(window, "models", ref, day, found)
-        return found
-
-    def _require(
-        self, window: Window, kind: Literal["raw", "models"], name: str, day: date, found: dict[date, str]
-    ) -> None:
-        if not window.lake.path(kind, self.platform.name, name, day).exists():
-            found.setdefault(day, f"{name} has no accepted file for {day}; run it first")
+        found = window.kept_back(self.upstream)
+        for kind, name in sources_of(self.platform, self.model):
+            for day in window.days:
+                if not window.lake.path(kind, self.platform.name, name, day).exists():
+                    found.setdefault(day, f"{name} has no accepted file for {day}; run it first")
+        return {day: found[day] for day in window.days if day in found}
 
     def _judged(
         self, window: Window, days: Sequence[date], staged: Mapping[date, StagedModelDay]

@@ -50,6 +50,11 @@ class Raw:
         """The asset's name within its platform."""
         return f"raw/{self.stream.name}"
 
+    @property
+    def upstream(self) -> list[str]:
+        """The assets whose days it reads: none, its rows are the source's."""
+        return []
+
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
         return raw_spec(self.platform, self.stream, self.key)

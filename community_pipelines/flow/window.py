@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,8 +15,8 @@ from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import Engine
-from community_pipelines.models.inputs import Inputs
-from community_pipelines.models.project import read_by_models
+from community_pipelines.models.inputs import Inputs, Source, asset_of, sources_of
+from community_pipelines.models.project import load_model, model_names
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
@@ -28,7 +28,8 @@ from community_pipelines.settings import Settings
 class Window:
     """The days that one run works on, and what its steps share.
 
-    `withheld` grows as steps keep days back: later steps leave those days alone. `seconds` is what each stage took.
+    `withheld` grows as steps keep days back, by asset and day with the reason: what reads such an asset leaves those
+    days alone, and nothing else does. `seconds` is what each stage took.
     """
 
     settings: Settings
@@ -39,7 +40,7 @@ class Window:
     staging: Path
     engine: Engine
     known: dict[tuple[str, date], Withheld]
-    withheld: dict[date, str] = field(default_factory=dict)
+    withheld: dict[str, dict[date, str]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -47,16 +48,25 @@ class Window:
         """The platform's name."""
         return self.deployment.platform.name
 
-    def good_days(self) -> list[date]:
-        """The days that no step has kept back so far."""
-        return [day for day in self.days if day not in self.withheld]
+    def keep_back(self, asset: str, day: date, why: str) -> None:
+        """Keeps a day of that asset back, and with it the day of all that reads the asset."""
+        self.withheld.setdefault(asset, {}).setdefault(day, why)
+
+    def kept_back(self, assets: Iterable[str]) -> dict[date, str]:
+        """The days that any of these assets keeps back in this run, with the first reason."""
+        found: dict[date, str] = {}
+        for asset in assets:
+            for day, why in self.withheld.get(asset, {}).items():
+                found.setdefault(day, why)
+        return found
 
     def inputs(self, asset: str) -> Inputs:
         """What that asset reads from the lake as it is now. That its days were kept back before does not matter:
         they are made anew."""
         start = self.settings.start_date
         known = {key: entry for key, entry in self.known.items() if key[0] != asset or key[1] not in self.days}
-        doubtful = doubtful_days(self.deployment, self.lake, start, self.days[-1], known) | set(self.withheld)
+        now = {(asset, day) for asset, days in self.withheld.items() for day in days}
+        doubtful = doubtful_days(self.deployment, self.lake, start, self.days[-1], unaccepted(known) | now)
         return Inputs(self.deployment.platform, self.lake, start, doubtful)
 
     @contextmanager
@@ -83,7 +93,7 @@ class Window:
         if not failures:
             return judged, None
         why = reason(failures)
-        self.withheld.setdefault(day, f"{asset}: {why}")
+        self.keep_back(asset, day, f"{asset}: {why}")
         with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
             withheld.withhold(
                 connection, self.platform, self.run_id, asset, day, failures, content_hash, fingerprint, releasable
@@ -99,24 +109,40 @@ class Window:
                 self.known.pop((asset, day), None)
 
 
+def unaccepted(known: Mapping[tuple[str, date], Withheld]) -> set[tuple[str, date]]:
+    """The assets and days that are kept back, and that nobody has released."""
+    return {key for key, entry in known.items() if not entry.released}
+
+
 def doubtful_days(
-    deployment: Deployment,
-    lake: Lake,
-    start: date,
-    last: date,
-    known: Mapping[tuple[str, date], Withheld],
-) -> set[date]:
-    """Days from the first partition to `last` that have no accepted file of every stream, or have a file that
-    models read and that is older than a state that is kept back."""
+    deployment: Deployment, lake: Lake, start: date, last: date, kept: Set[tuple[str, date]]
+) -> dict[Source, Set[date]]:
+    """By stream and model the days from the first partition to `last` whose rows are not all that there are.
+
+    A day of a stream without an accepted file, a day that is in `kept` (its file, if there is one, is older than the
+    state that is kept back), and a model's day that was computed from such a day.
+    """
+    platform = deployment.platform
     span = days_between(start, last) if start <= last else []
-    missing: set[date] = set()
-    for stream in deployment.platform.streams:
-        present = set(lake.days("raw", deployment.platform.name, stream.name))
-        missing |= {day for day in span if day not in present}
-    read = read_by_models(deployment.platform.name) | {stream.name for stream in deployment.platform.streams}
-    return missing | {
-        day for (asset, day), entry in known.items() if not entry.released and asset.partition("/")[2] in read
-    }
+    found: dict[Source, Set[date]] = {}
+
+    def own(source: Source) -> set[date]:
+        asset = asset_of(platform, source)
+        return {day for name, day in kept if name == asset}
+
+    for stream in platform.streams:
+        present = set(lake.days("raw", platform.name, stream.name))
+        found["raw", stream.name] = own(("raw", stream.name)) | {day for day in span if day not in present}
+
+    def of(source: Source) -> Set[date]:
+        if source not in found:
+            upstream = sources_of(platform, load_model(platform.name, source[1]))
+            found[source] = own(source).union(*map(of, upstream))
+        return found[source]
+
+    for name in model_names(platform.name):
+        of(("models", name))
+    return found
 
 
 @contextmanager

@@ -6,13 +6,17 @@ A dimension's present state is no input: a template that is hidden today does no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping, Set
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from community_pipelines.lake.files import Kind, Lake, days_between
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.models.project import Dependency, Model
 from community_pipelines.platforms.spec import Platform
+
+# What a model reads from the lake: a stream's files or another model's.
+Source = tuple[Kind, str]
 
 
 def window_days(model: Model, first: date, last: date, start: date) -> list[date]:
@@ -22,55 +26,81 @@ def window_days(model: Model, first: date, last: date, start: date) -> list[date
     return days_between(min(earliest, first), last)
 
 
-class Inputs:
-    """Hashes of what models read. `doubtful` are days whose file is missing or older than a withheld state."""
+def source_of(platform: Platform, dependency: Dependency) -> Source | None:
+    """Where the day files of a dependency are; None for a dimension and the calendar, which have none."""
+    if dependency.kind == "ref":
+        return ("models", dependency.name)
+    return ("raw", dependency.name) if dependency.name in {stream.name for stream in platform.streams} else None
 
-    def __init__(self, platform: Platform, lake: Lake, start: date, doubtful: Iterable[date] = ()) -> None:
+
+def sources_of(platform: Platform, model: Model) -> list[Source]:
+    """What a model reads that has day files, each once, in the order of its SQL."""
+    found = (source_of(platform, dependency) for dependency in model.dependencies)
+    return list(dict.fromkeys(source for source in found if source is not None))
+
+
+def asset_of(platform: Platform, source: Source) -> str:
+    """The asset, by its name within the platform (`raw/…`, `metrics/…`, `counters/…`), that makes those files."""
+    kind, name = source
+    return f"raw/{name}" if kind == "raw" else f"{platform.model_group(name)}/{name}"
+
+
+class Inputs:
+    """Hashes of what models read. `doubtful` are, for each source, the days whose rows are not all that there are."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        lake: Lake,
+        start: date,
+        doubtful: Mapping[Source, Set[date]] = MappingProxyType({}),
+    ) -> None:
         self.platform = platform
         self.lake = lake
         self.start = start
-        self.doubtful = frozenset(doubtful)
+        self.doubtful = doubtful
         self._days: dict[tuple[Kind, str, date], str] = {}
-        self._prefixes: dict[tuple[Kind, str], tuple[date, list[bytes]]] = {}
+        self._prefixes: dict[Source, tuple[date, list[bytes]]] = {}
 
     def complete(self, model: Model, day: date) -> bool:
-        """Whether no day that the model may read for that day is doubtful."""
-        return not any(earlier in self.doubtful for earlier in window_days(model, day, day, self.start))
+        """Whether no day that the model reads for that day is doubtful."""
+        first = window_days(model, day, day, self.start)[0]
+        for dependency in model.dependencies:
+            source = source_of(self.platform, dependency)
+            doubtful = self.doubtful.get(source, frozenset()) if source else frozenset()
+            if any((first if dependency.unfiltered else day) <= doubt <= day for doubt in doubtful):
+                return False
+        return True
 
     def hash(self, model: Model, day: date) -> str:
         """The hash of the model's SQL and of every day file that it reads for that day."""
         digest = hashlib.sha256(model.sql.encode())
         for dependency in model.dependencies:
-            kind = self._kind(dependency)
-            if kind is None:
+            source = source_of(self.platform, dependency)
+            if source is None:
                 continue
             if not dependency.unfiltered:
-                digest.update(self._day(kind, dependency.name, day).encode())
+                digest.update(self._day(*source, day).encode())
             elif model.contract.reads_days_back == "all":
-                digest.update(self._prefix(kind, dependency.name, day))
+                digest.update(self._prefix(source, day))
             else:
                 for earlier in window_days(model, day, day, self.start):
-                    digest.update(self._day(kind, dependency.name, earlier).encode())
+                    digest.update(self._day(*source, earlier).encode())
         return digest.hexdigest()[:32]
-
-    def _kind(self, dependency: Dependency) -> Kind | None:
-        if dependency.kind == "ref":
-            return "models"
-        return "raw" if dependency.name in {stream.name for stream in self.platform.streams} else None
 
     def _day(self, kind: Kind, name: str, day: date) -> str:
         key = (kind, name, day)
         if key not in self._days:
             ledger: Ledger | None = self.lake.ledger(kind, self.platform.name, name, day)
-            doubt = "?" if day in self.doubtful else ""
+            doubt = "?" if day in self.doubtful.get((kind, name), ()) else ""
             self._days[key] = f"{day}={ledger.content_hash if ledger else '-'}{doubt};"
         return self._days[key]
 
-    def _prefix(self, kind: Kind, name: str, day: date) -> bytes:
+    def _prefix(self, source: Source, day: date) -> bytes:
         # One chain for all days, so that a year costs a year and not its square.
-        start, chain = self._prefixes.setdefault((kind, name), (min(self.start, day), []))
+        start, chain = self._prefixes.setdefault(source, (min(self.start, day), []))
         while start + timedelta(days=len(chain)) <= day:
             before = chain[-1] if chain else b""
-            today = self._day(kind, name, start + timedelta(days=len(chain)))
+            today = self._day(*source, start + timedelta(days=len(chain)))
             chain.append(hashlib.sha256(before + today.encode()).digest())
         return chain[(day - start).days]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from io import BytesIO
 
 import duckdb
@@ -66,6 +66,15 @@ def published_hashes(connection: Connection, platform: str, table: str) -> dict[
     """The content hash of every day that was published to that table."""
     rows = connection.execute(
         "select day, content_hash from community.publications where platform = %s and table_name = %s",
+        (platform, table),
+    ).fetchall()
+    return dict(rows)
+
+
+def published_at(connection: Connection, platform: str, table: str) -> dict[date, datetime]:
+    """When every day of that table was published last, by the primary's clock (UTC)."""
+    rows = connection.execute(
+        "select day, published_at from community.publications where platform = %s and table_name = %s",
         (platform, table),
     ).fetchall()
     return dict(rows)

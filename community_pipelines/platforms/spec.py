@@ -241,6 +241,10 @@ class Platform:
         """All that are read or written; one name may stand for several sets of columns."""
         return (*self.tables, *(self.snapshots.tables if self.snapshots else ()))
 
+    def model_group(self, model: str) -> Literal["metrics", "counters"]:
+        """The group of a model's asset: counters for the histories that explain cached counters, else metrics."""
+        return "counters" if model in {table.history_model for table in self.counter_tables} else "metrics"
+
     def table(self, name: str) -> Table:
         """The declared table of that logical name; KeyError when there is none."""
         for table in self.tables:

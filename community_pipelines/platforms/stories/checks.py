@@ -1,4 +1,7 @@
-"""What the days of the story videos must be like. Errors withhold a day, warnings report."""
+"""What the days of the story videos must be like. Errors withhold a day, warnings report.
+
+An error makes a number wrong: a state that no count knows, an end before its start. What is only odd is a warning.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,24 @@ RAW_SEGMENTS = (
 )
 RAW_JOBS = (
     none_of("unknown_states", "error", "jobs in a status or stage that is not known"),
-    none_of("stages_of_another_status", "error", "jobs whose stage does not fit their status"),
-    none_of("progress_outside", "error", "jobs whose progress is not from 0 to 100"),
+    none_of("stages_of_another_status", "warning", "jobs whose stage does not fit their status"),
+    none_of("progress_outside", "warning", "jobs whose progress is not from 0 to 100"),
     none_of("ends_that_do_not_fit", "error", "jobs with an end that are not over, or over without an end"),
     none_of("ends_before_starts", "error", "jobs that end before they start, or start before they were queued"),
-    none_of("too_many_retries", "error", "jobs tried again more often than allowed"),
+    none_of("too_many_retries", "warning", "jobs tried again more often than allowed"),
 )
-RAW_IDEAS = (none_of("unknown_topics", "error", "ideas of a topic that is not there"),)
+RAW_IDEAS = (none_of("unknown_topics", "warning", "ideas of a topic that is not there"),)
 RAW_SCENES = (
-    none_of("unknown_ideas", "error", "scenes of an idea that is not there"),
-    none_of("topics_of_another_idea", "error", "scenes whose topic is not their idea's"),
+    none_of("unknown_ideas", "warning", "scenes of an idea that is not there"),
+    none_of("topics_of_another_idea", "warning", "scenes whose topic is not their idea's"),
 )
-RAW_USER_TOPICS = (none_of("promotions_without_approval", "error", "promoted proposals that were not approved"),)
+RAW_USER_TOPICS = (none_of("promotions_without_approval", "warning", "promoted proposals that were not approved"),)
 RAW_USER_TOPIC_REVIEWS = (none_of("reviews_without_decision", "warning", "reviewed proposals that are still pending"),)
-RAW_SCENE_BIBLES = (none_of("bibles_of_no_scene", "error", "bibles of a scene that is not there"),)
+RAW_SCENE_BIBLES = (none_of("bibles_of_no_scene", "warning", "bibles of a scene that is not there"),)
 RAW_MODERATION_FLAGS = (none_of("unknown_states", "error", "flags in a state that is not known"),)
 RAW_MODERATION_REVIEWS = (
     none_of("reviews_without_decision", "warning", "reviewed flags that are still pending"),
-    none_of("reviews_before_flags", "error", "flags that were reviewed before they were opened"),
+    none_of("reviews_before_flags", "warning", "flags that were reviewed before they were opened"),
 )
 RAW_USERS = (none_of("unknown_roles", "warning", "people with a role that is not known"),)
 

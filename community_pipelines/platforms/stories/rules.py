@@ -89,7 +89,7 @@ SEGMENT_SEQUENCE = Consistency(
 )
 SEGMENT_BIBLE = Consistency(
     "segments_without_bible",
-    "error",
+    "warning",
     "segments made by a version of the bible that is not there",
     """
     select segment.{segments.created_at}, segment.{segments.id},
@@ -123,7 +123,7 @@ SUMMARIES = Consistency(
 )
 JOB_RESULTS = Consistency(
     "jobs_without_result",
-    "error",
+    "warning",
     "finished jobs that have no result",
     """
     select job.{jobs.created_at}, job.{jobs.id}, 'it is final_ready and has no result_data'
