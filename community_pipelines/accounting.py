@@ -90,6 +90,23 @@ def account(
     return rows
 
 
+def without_day(settings: Settings, deployment: Deployment) -> dict[str, dict[str, int]]:
+    """By stream the rows of its table that belong to no day, as its newest extract found them; only where there are
+    any. No day's account has them."""
+    lake = Lake(settings.lake_folder)
+    platform = deployment.platform
+    found = {}
+    for stream in platform.streams:
+        ledgers = (
+            _file(lake, "raw", platform.name, stream.name, day) for day in lake.days("raw", platform.name, stream.name)
+        )
+        read = [one.ledger for one in ledgers if one is not None and one.ledger is not None]
+        newest = max(read, key=lambda ledger: ledger.read_at, default=None)
+        if newest is not None and (counts := newest.measures.get("without_day")):
+            found[stream.name] = counts
+    return found
+
+
 def _model_names(lake: Lake, platform: str) -> list[str]:
     folder = lake.root / "models" / platform
     return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []

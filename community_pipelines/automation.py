@@ -150,7 +150,8 @@ def stale_days(name: str, daily: dg.AssetsDefinition, due: Callable[[bool], Sequ
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if busy := unfinished_run(context.instance, name):
             return dg.SkipReason(f"run {busy} of {name} is at work")
-        today = datetime.now(UTC).date().isoformat()
+        # The thorough look comes after the night's run, which may be what makes another day stale.
+        today = (datetime.now(UTC) - _NIGHT).date().isoformat()
         asked = due(context.cursor != today)
         return dg.SensorResult(
             run_requests=[_run_request(name, request, today) for request in asked],

@@ -65,10 +65,12 @@ def _raw(step: Raw) -> Iterator[str]:
     )
     if stream.table.never_read:
         yield f"Never read: {', '.join(f'`{name}`' for name in stream.table.never_read)}."
-    if stream.states:
-        states = ", ".join(f"`{name}`" for name in stream.states)
-        settling = f", and for {stream.settles_days} days it is read again every night" if stream.settles_days else ""
+    settling = f", and for {stream.settles_days} days it is read again every night" if stream.settles_days else ""
+    if stream.fingerprinted:
+        states = ", ".join(f"`{name}`" for name in stream.fingerprinted)
         yield f"A row may change later: another {states} makes its day stale at any age{settling}."
+    if stream.timeless:
+        yield f"A row without `{stream.time}` is {stream.timeless} and belongs to no day."
     yield "Rows that break one of these rules go to quarantine and are not counted:"
     yield markdown_table(
         ["rule", "a row breaks it when"],

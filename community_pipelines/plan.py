@@ -25,6 +25,7 @@ from community_pipelines.flow.window import doubtful_days, unaccepted
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
+from community_pipelines.lake.moved import days_to_read_again
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.inputs import Inputs
@@ -129,11 +130,18 @@ def make_plan(
             late = late_days(
                 deployment, step.stream, lake, compared, {day: kept[day] for day in compared if day in kept}
             )
-            unsettled = unsettled_days(lake, platform, step.stream, plan.closed, settings)
-            unsettled = {day: version for day, version in unsettled.items() if day not in pinned}
+            again = {
+                **_why(
+                    days_to_read_again(lake, platform, step.stream.name, plan.closed), "an id counts on another day"
+                ),
+                **_why(
+                    unsettled_days(lake, platform, step.stream, plan.closed, settings),
+                    "its rows may have changed: it has not settled yet",
+                ),
+            }
+            again = {day: state for day, state in again.items() if day not in pinned}
             plan.states[step.asset] = {
-                day: _raw_state(day, present, late, unsettled, plan.withheld.get((step.asset, day)))
-                for day in plan.closed
+                day: _raw_state(day, present, late, again, plan.withheld.get((step.asset, day))) for day in plan.closed
             }
         elif isinstance(step, SqlModel):
             plan.states[step.asset] = {
@@ -167,6 +175,10 @@ def unsettled_days(
     return found
 
 
+def _why(days: Mapping[date, str], why: str) -> dict[date, State]:
+    return {day: State("stale", why, version) for day, version in days.items()}
+
+
 def _fingerprint(kept: Withheld) -> Fingerprint:
     rows, _, xor = kept.fingerprint.partition(":")
     return int(rows), int(xor)
@@ -176,7 +188,7 @@ def _raw_state(
     day: date,
     present: set[date],
     late: Mapping[date, Fingerprint],
-    unsettled: Mapping[date, str],
+    again: Mapping[date, State],
     kept: Withheld | None,
 ) -> State:
     source = late.get(day)
@@ -187,9 +199,9 @@ def _raw_state(
         return State("withheld", kept.why)
     if source is not None:
         since = "the source has changed since it was withheld"
-        return State("stale", "the source has rows that the file lacks" if kept is None else since, version)
-    if day in unsettled:
-        return State("stale", "its rows may have changed: it has not settled yet", unsettled[day])
+        return State("stale", "the source has other rows than the file" if kept is None else since, version)
+    if day in again:
+        return again[day]
     return State("done") if day in present else State("missing", version="missing")
 
 

@@ -138,7 +138,7 @@ class TestStatus:
             lines = community("status").output.splitlines()
         finally:
             gallery.rows("delete from community_events where id = md5('late/2026-01-02/1')::uuid")
-        assert f"stale in {RAW}: 2026-01-02 (the source has rows that the file lacks)" in lines
+        assert f"stale in {RAW}: 2026-01-02 (the source has other rows than the file)" in lines
 
 
 class TestAccount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,9 +13,19 @@ import dagster as dg
 from community_pipelines.flow.describe import markdown_table, raw_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult
-from community_pipelines.lake.extract import SourceReader
+from community_pipelines.lake.extract import NO_TIME, SourceReader
 from community_pipelines.lake.files import Lake
+from community_pipelines.lake.late import compare_again, days_with_deletions
 from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.moved import (
+    NO_REPEATS,
+    Repeats,
+    days_of,
+    on_other_days,
+    repeats,
+    still_there,
+    vanished,
+)
 from community_pipelines.lake.writer import StagedDay
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.platforms.spec import Consistency, Platform, Stream
@@ -29,6 +39,21 @@ if TYPE_CHECKING:
 
 # Days that are copied, judged and made visible together: what a failure in a long backfill can cost.
 CHUNK = 31
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Rows of a day's file that the source's day has no more: deleted ones, as a number and as a share of the rows
+    that were read, and ones that are on another day now."""
+
+    lost: int = 0
+    moved: int = 0
+    share: float = 0.0
+
+    def metadata(self) -> dict[str, int]:
+        """What there is, for people."""
+        shown = {"deleted since the last extract": self.lost, "moved to another day": self.moved}
+        return {what: count for what, count in shown.items() if count}
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,7 @@ class Raw:
         """Copies, judges and makes visible the window's days."""
         with SourceReader(window.deployment) as source:
             oldest = source.oldest(self.stream)
+            without_day = source.without_day(self.stream)
             archived = pinned_days(window.deployment, self.stream)
             pinned = [day for day in window.days if day in archived]
             for day in pinned:
@@ -71,7 +97,7 @@ class Raw:
             kept = set(pinned) - archived.keys()
             days = [day for day in window.days if day not in kept]
             for start in range(0, len(days), CHUNK):
-                yield from self._chunk(window, source, days[start : start + CHUNK], oldest, archived)
+                yield from self._chunk(window, source, days[start : start + CHUNK], oldest, archived, without_day)
 
     def _chunk(
         self,
@@ -80,15 +106,31 @@ class Raw:
         days: Sequence[date],
         oldest: datetime | None,
         archived: Mapping[date, Path],
+        without_day: Mapping[str, int],
     ) -> Iterator[DayResult]:
+        def read(day: date, repeats: Repeats = NO_REPEATS) -> StagedDay:
+            place = (window.staging, window.run_id)
+            if day in archived:
+                return restored_day(window.deployment, self.stream, day, window.lake, archived[day], *place)
+            return source.day(self.stream, day, *place, window.settings.grace, repeats, without_day)
+
         with window.timed("extract"):
-            staged = {day: self._staged(window, source, day, archived.get(day)) for day in days}
+            staged = {day: read(day) for day in days}
+            elsewhere = self._on_other_days(window, staged, unique=source.ids_are_unique(self.stream))
+            staged |= self._without_repeats(window, staged, elsewhere, read) if elsewhere else {}
         with window.timed("quality"):
             previous = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in days}
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
             offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
-            profile = self._profile(window, staged, previous, oldest).assign(
-                **{rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules}
+            losses = {day: self._losses(window, one, previous[day]) for day, one in staged.items()}
+            profile = self._profile(window, staged, previous, losses, oldest).assign(
+                rows_without_day=sum(
+                    n for what, n in without_day.items() if not (self.stream.timeless and what == NO_TIME)
+                ),
+                ids_on_two_days=[len(elsewhere.get(day, {})) for day in days],
+                **{
+                    rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules
+                },
             )
             bounds = [*common_bounds(window.settings, self.stream), *self.all_bounds()]
             findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
@@ -105,14 +147,66 @@ class Raw:
                 accepted.append(day)
             else:
                 window.lake.swap(staged[day].quarantine or staged[day].data, kept)
-            yield DayResult(day, why is None, why, judged, {**_metadata(ledger), **_offenders(offences, day)})
+            metadata = {**_metadata(ledger), **losses[day].metadata(), **_offenders(offences, day)}
+            yield DayResult(day, why is None, why, judged, metadata)
         window.accepted(self.asset, accepted)
 
-    def _staged(self, window: Window, source: SourceReader, day: date, archive: Path | None) -> StagedDay:
-        if archive is None:
-            return source.day(self.stream, day, window.staging, window.run_id, window.settings.grace)
-        place = (window.deployment, self.stream, day, window.lake, archive)
-        return restored_day(*place, window.staging, window.run_id)
+    def _on_other_days(
+        self, window: Window, staged: Mapping[date, StagedDay], unique: bool
+    ) -> dict[date, dict[str, set[date]]]:
+        """By staged day its ids that other days' files have, too.
+
+        A row that moves is found where it was, by the fingerprint of its old day, unless that day was known to have
+        lost it before: so of unique ids only days with deletions can have one that is elsewhere now.
+        """
+        lake, place = window.lake, (window.platform, self.stream.name)
+        known = days_with_deletions(window.deployment, self.stream) if unique else lake.days("raw", *place)
+        others = [day for day in known if day not in staged and lake.path("raw", *place, day).exists()]
+        pinned = window.engine.pinned([lake.path("raw", *place, day) for day in others])
+        found = on_other_days(
+            window.engine.connection,
+            self.stream,
+            {day: one.data for day, one in staged.items()},
+            dict(zip(others, pinned, strict=True)),
+            among_themselves=not unique,
+        )
+        if unique and found:
+            days = {day for ids in found.values() for held in ids.values() for day in held}
+            compare_again(window.deployment, self.stream, days)
+            return {}
+        return found
+
+    def _without_repeats(
+        self,
+        window: Window,
+        staged: Mapping[date, StagedDay],
+        elsewhere: Mapping[date, Mapping[str, set[date]]],
+        read: Callable[[date, Repeats], StagedDay],
+    ) -> dict[date, StagedDay]:
+        """The staged days that have ids of other days, read again so that each id counts on one of them."""
+        in_source = days_of(window.deployment, self.stream, {key for ids in elsewhere.values() for key in ids})
+        others = {day for ids in elsewhere.values() for days in ids.values() for day in days} - staged.keys()
+        ledgers = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in others}
+        hashes = {day: ledger.content_hash for day, ledger in ledgers.items() if ledger is not None}
+        hashes |= {day: one.ledger.content_hash for day, one in staged.items()}
+        again = {}
+        for day in sorted(elsewhere):
+            found = repeats(elsewhere[day], day, in_source, hashes)
+            if found != NO_REPEATS:
+                again[day] = read(day, found)
+                hashes[day] = again[day].ledger.content_hash
+        return again
+
+    def _losses(self, window: Window, staged: StagedDay, previous: Ledger | None) -> Losses:
+        """The rows that the day's file has and the source's day has no more."""
+        if previous is None or previous.read == 0 or tuple(previous.fingerprint) == staged.ledger.fingerprint:
+            return Losses()
+        place = (window.platform, self.stream.name, [staged.ledger.day])
+        before = [*window.lake.files("raw", *place), *window.lake.files("quarantine", *place)]
+        after = [staged.data, *([staged.quarantine] if staged.quarantine else [])]
+        gone = vanished(window.engine.connection, self.stream, window.engine.pinned(before), after)
+        moved = still_there(window.deployment, self.stream, gone)
+        return Losses(len(gone) - moved, moved, (len(gone) - moved) / previous.read)
 
     @property
     def rules(self) -> tuple[Consistency | Examination, ...]:
@@ -128,6 +222,7 @@ class Raw:
         window: Window,
         staged: Mapping[date, StagedDay],
         previous: Mapping[date, Ledger | None],
+        losses: Mapping[date, Losses],
         oldest: datetime | None,
     ) -> pd.DataFrame:
         frame = stream_profile(window.engine, self.stream, {day: one.data for day, one in staged.items()})
@@ -141,10 +236,14 @@ class Raw:
             duplicates=[one.duplicates for one in ledgers],
             quarantined=[one.rows_quarantined for one in ledgers],
             quarantined_share=[one.rows_quarantined / one.read if one.read else 0.0 for one in ledgers],
-            lost_share=[_lost(one, previous[one.day]) for one in ledgers],
-            pruned=[0 if self.stream.shrink_limit == 1 else _pruned(one, previous[one.day], oldest) for one in ledgers],
+            lost_share=[losses[one.day].share for one in ledgers],
+            pruned=[self._pruned(one.day, losses[one.day], oldest) for one in ledgers],
             volume_ratio=[ratios[one.day] for one in ledgers],
         )
+
+    def _pruned(self, day: date, losses: Losses, oldest: datetime | None) -> int:
+        mirrored = self.stream.shrink_limit == 1
+        return int(not mirrored and losses.lost > 0 and (oldest is None or day < oldest.date()))
 
     def _make_visible(self, lake: Lake, staged: StagedDay) -> None:
         ledger = staged.ledger
@@ -170,10 +269,12 @@ def common_bounds(settings: Settings, stream: Stream) -> list[Bound]:
     return [
         none_of("residue", "error", "rows read but neither accepted, duplicate nor quarantined"),
         Bound("quarantined_share", "error", "share of rows in quarantine", 0, settings.quarantine_limit),
-        Bound("lost_share", "error", "shrunk: share of rows lost since the last extract", None, shrink_limit),
-        none_of("pruned", "error", "shrunk: the day lies before the source's oldest row, and had rows"),
+        Bound("lost_share", "error", "shrunk: share of rows deleted since the last extract", None, shrink_limit),
+        none_of("pruned", "error", "shrunk: the day lies before the source's oldest row, and rows were deleted"),
         none_of("quarantined", "warning", "rows in quarantine"),
         none_of("duplicates", "warning", "rows whose id repeats"),
+        none_of("ids_on_two_days", "warning", "ids that are on another day, too: they count on the earliest"),
+        none_of("rows_without_day", "warning", "rows of the whole table that belong to no day, or to the future"),
         Bound("rows", "warning", "accepted rows", low=1),
         Bound("volume_ratio", "warning", "rows against the median of 28 days", 0.4, 2.5, unknown_passes=True),
     ]
@@ -183,17 +284,6 @@ def _same(previous: Ledger, ledger: Ledger) -> bool:
     facts = ("content_hash", "schema_hash", "read", "duplicates", "quarantined")
     same = all(getattr(previous, name) == getattr(ledger, name) for name in facts)
     return same and tuple(previous.fingerprint) == tuple(ledger.fingerprint)
-
-
-def _lost(ledger: Ledger, previous: Ledger | None) -> float:
-    if previous is None or previous.read == 0:
-        return 0.0
-    return max(0.0, (previous.read - ledger.read) / previous.read)
-
-
-def _pruned(ledger: Ledger, previous: Ledger | None, oldest: datetime | None) -> int:
-    had_rows = previous is not None and previous.read > 0
-    return int(had_rows and (oldest is None or ledger.day < oldest.date()))
 
 
 def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:
@@ -216,6 +306,8 @@ def _metadata(ledger: Ledger) -> dict[str, Any]:
         "quarantined": ledger.rows_quarantined,
         "content_hash": ledger.content_hash,
     }
+    for what, count in ledger.measures.get("without_day", {}).items():
+        metadata[f"rows of the table {what}"] = count
     for rule, count in ledger.quarantined.items():
         named = ledger.measures.get(rule, {})
         values = ", ".join(f"{value} ({times})" for value, times in named.items())

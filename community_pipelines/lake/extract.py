@@ -8,13 +8,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import duckdb
@@ -26,6 +26,7 @@ from psycopg.conninfo import make_conninfo
 from community_pipelines.databases import APPLICATION_NAME, place
 from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.ledger import writing_to
+from community_pipelines.lake.moved import NO_REPEATS, Repeats
 from community_pipelines.lake.writer import (
     FINGERPRINT,
     StagedDay,
@@ -48,6 +49,7 @@ REPLAYED_UNTIL = """
         pg_last_xact_replay_timestamp()
     )
 """
+NO_TIME = "without a time"
 REPLICA_CONFLICT = "40001"
 ATTEMPTS = 4
 
@@ -150,6 +152,11 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             oldest: datetime | None = self._value(oldest_query(self.deployment, stream).as_string())[0]
             return oldest
 
+    def ids_are_unique(self, stream: Stream) -> bool:
+        """Whether PostgreSQL itself guarantees that no id repeats, be it on another day."""
+        with self._told(f"the indexes of {stream.name}"), self._snapshot():
+            return self._id_is_unique(stream)
+
     def _id_is_unique(self, stream: Stream) -> bool:
         """Whether PostgreSQL itself guarantees that no id repeats."""
         names = self.deployment.names
@@ -165,10 +172,28 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         )
         return bool(self._value(query.as_string())[0])
 
-    def day(self, stream: Stream, day: date, folder: Path, run_id: str, closed_after: timedelta) -> StagedDay:
+    def without_day(self, stream: Stream) -> dict[str, int]:
+        """How many rows have no day (no time, an infinite one, one outside the years 1 to 9999), and how many lie
+        more than a day ahead of the source's clock; only what there is."""
+        with self._told(f"rows of {stream.name} without a day"), self._snapshot():
+            counts = self._value(_without_day_query(self.deployment, stream).as_string())
+        names = (NO_TIME, "at an infinite time", "outside the calendar", "ahead of the clock")
+        return {name: count for name, count in zip(names, counts, strict=True) if count}
+
+    def day(
+        self,
+        stream: Stream,
+        day: date,
+        folder: Path,
+        run_id: str,
+        closed_after: timedelta,
+        repeats: Repeats = NO_REPEATS,
+        without_day: Mapping[str, int] = MappingProxyType({}),
+    ) -> StagedDay:
         """Copies one day into `folder`, in one repeatable-read snapshot.
 
-        Returns the staged files with their ledger. Raises OpenDayError for a day that is not over by the
+        `repeats` is what is known of its ids on other days, `without_day` what `without_day` gave; the ledger keeps
+        both. Returns the staged files with their ledger. Raises OpenDayError for a day that is not over by the
         database's clock and replay, ExtractError when the source fails, LakeError when the disk does.
         """
         from adbc_driver_postgresql import dbapi
@@ -176,14 +201,23 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         with self._told(f"{stream.name} for {day}"):
             for attempt in range(1, ATTEMPTS):
                 try:
-                    return self._day(stream, day, folder, run_id, closed_after)
+                    return self._day(stream, day, folder, run_id, closed_after, repeats, without_day)
                 except dbapi.Error as error:
                     if getattr(error, "sqlstate", None) != REPLICA_CONFLICT:
                         raise
                     time.sleep(attempt)
-            return self._day(stream, day, folder, run_id, closed_after)
+            return self._day(stream, day, folder, run_id, closed_after, repeats, without_day)
 
-    def _day(self, stream: Stream, day: date, folder: Path, run_id: str, closed_after: timedelta) -> StagedDay:
+    def _day(
+        self,
+        stream: Stream,
+        day: date,
+        folder: Path,
+        run_id: str,
+        closed_after: timedelta,
+        repeats: Repeats,
+        without_day: Mapping[str, int],
+    ) -> StagedDay:
         platform = self.deployment.platform
         with self._snapshot() as moment:
             closes = day_bounds(day)[1] + closed_after
@@ -194,34 +228,50 @@ class SourceReader(AbstractContextManager["SourceReader"]):
                     f"and the source {behind} {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M} UTC; "
                     "run it again later"
                 )
-            staged = self._copied(stream, day, folder, run_id, moment, distinct=False)
-            if self._id_is_unique(stream) or not _repeats(stream, staged, folder):
-                return staged
-            return self._copied(stream, day, folder, run_id, moment, distinct=True)
+            notes = {**repeats.notes(), **({"without_day": dict(without_day)} if without_day else {})}
+            if not repeats.counted_elsewhere:
+                staged = self._copied(stream, day, folder, run_id, moment, None, notes)
+                if self._id_is_unique(stream) or not _repeats(stream, staged, folder):
+                    return staged
+            return self._copied(stream, day, folder, run_id, moment, repeats, notes)
 
     def _copied(
-        self, stream: Stream, day: date, folder: Path, run_id: str, moment: Moment, distinct: bool
+        self,
+        stream: Stream,
+        day: date,
+        folder: Path,
+        run_id: str,
+        moment: Moment,
+        repeats: Repeats | None,
+        notes: Mapping[str, object],
     ) -> StagedDay:
-        """Copies the day as it is, or without the repeats of ids, which PostgreSQL sorts out then."""
+        """Copies the day as it is, or without the repeats of ids, which PostgreSQL sorts out then.
+
+        Rows read are counted as they arrive, or by PostgreSQL where it leaves repeats out; what is written is counted
+        where it is written. That both agree is the day's residue.
+        """
         with (
             self._connection.cursor() as cursor,
             writing_day(folder, stream, day, self._engine) as staged,
         ):
-            cursor.execute(_day_query(self.deployment, stream, day, distinct).as_string())
+            cursor.execute(_day_query(self.deployment, stream, day, repeats).as_string())
+            read = 0
             for batch in prefetched(cursor.fetch_record_batch()):
+                read += batch.num_rows
                 staged.add(batch)
-            kept = staged.accepted + staged.rows_quarantined
-            read, fingerprint = kept, staged.fingerprint
-            if distinct:
-                read, fingerprint = self._value(_fingerprint_query(self.deployment, stream, day).as_string())
+            duplicates, fingerprint = 0, staged.fingerprint
+            if repeats is not None:
+                counted = _counted_query(self.deployment, stream, day, repeats)
+                read, duplicates, fingerprint = self._value(counted.as_string())
             return staged.finish(
+                notes,
                 kind="raw",
                 platform=self.deployment.platform.name,
                 name=stream.name,
                 day=day,
                 accepted=staged.accepted,
                 read=read,
-                duplicates=read - kept,
+                duplicates=duplicates,
                 snapshot=moment.snapshot,
                 fingerprint=(read, fingerprint),
                 read_at=moment.now,
@@ -275,10 +325,11 @@ def _as_timestamptz(name: sql.Identifier, column: Column) -> sql.Composable:
 def row_state(deployment: Deployment, stream: Stream) -> sql.Composable:
     """SQL for what makes a row another row: its id, and the columns that may change, as one text."""
     id_text = sql.SQL("{}::text").format(deployment.names.column(stream.table, stream.id))
-    if not stream.states:
+    if not stream.fingerprinted:
         return id_text
     states = (
-        sql.SQL("coalesce({}::text, '')").format(deployment.names.column(stream.table, name)) for name in stream.states
+        sql.SQL("coalesce({}::text, '')").format(deployment.names.column(stream.table, name))
+        for name in stream.fingerprinted
     )
     return sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join([id_text, *states]))
 
@@ -304,18 +355,26 @@ def _in_day(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
     )
 
 
-def _day_query(deployment: Deployment, stream: Stream, day: date, distinct: bool) -> sql.Composed:
+def _day_query(deployment: Deployment, stream: Stream, day: date, repeats: Repeats | None) -> sql.Composed:
+    """SQL for the rows of a day; given `repeats`, each id once, and without those that count on another day."""
+    distinct = repeats is not None
     id_name = deployment.names.column(stream.table, stream.id)
     time_name = deployment.names.column(stream.table, stream.time)
     once = sql.SQL("distinct on ({}) " if distinct else "").format(id_name)
     order = sql.SQL(" order by {}, {}" if distinct else "").format(id_name, time_name)
-    return sql.SQL("select {}{}, hashtextextended({}, 0) as {} from {} where {}{}").format(
+    left_out = (
+        sql.SQL(" and ({}) is not true").format(_is_one_of(deployment, stream, repeats.counted_elsewhere))
+        if repeats is not None and repeats.counted_elsewhere
+        else sql.SQL("")
+    )
+    return sql.SQL("select {}{}, hashtextextended({}, 0) as {} from {} where {}{}{}").format(
         once,
         sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.columns),
         row_state(deployment, stream),
         sql.Identifier(FINGERPRINT),
         deployment.names.table(stream.table),
         _in_day(deployment, stream, day),
+        left_out,
         order,
     )
 
@@ -333,11 +392,49 @@ def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:
     return bool(rows) and rows != different
 
 
-def _fingerprint_query(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
-    return sql.SQL("select count(*), coalesce(bit_xor(hashtextextended({}, 0)), 0) from {} where {}").format(
-        row_state(deployment, stream),
-        deployment.names.table(stream.table),
-        _in_day(deployment, stream, day),
+def _counted_query(deployment: Deployment, stream: Stream, day: date, repeats: Repeats) -> sql.Composed:
+    """SQL for the rows of a day, how many of them repeat an id of that or of an earlier day, and the fingerprint."""
+    return sql.SQL(
+        """
+        select count(*), count(*) filter (where copy > 1 or elsewhere), coalesce(bit_xor(fingerprint), 0)
+        from (
+            select hashtextextended({state}, 0) as fingerprint, row_number() over (partition by {id}) as copy,
+                coalesce({elsewhere}, false) as elsewhere
+            from {table}
+            where {in_day}
+        ) as rows
+        """
+    ).format(
+        state=row_state(deployment, stream),
+        id=deployment.names.column(stream.table, stream.id),
+        elsewhere=_is_one_of(deployment, stream, repeats.counted_elsewhere),
+        table=deployment.names.table(stream.table),
+        in_day=_in_day(deployment, stream, day),
+    )
+
+
+def _is_one_of(deployment: Deployment, stream: Stream, ids: Sequence[str]) -> sql.Composed:
+    return sql.SQL("{} = any({}::{}[])").format(
+        deployment.names.column(stream.table, stream.id),
+        sql.Literal(list(ids)),
+        sql.SQL(stream.table.column(stream.id).type),
+    )
+
+
+def _without_day_query(deployment: Deployment, stream: Stream) -> sql.Composed:
+    return sql.SQL(
+        """
+        select count(*) filter (where {time} is null),
+            count(*) filter (where {time} in ('-infinity', 'infinity')),
+            count(*) filter (where isfinite({time}) and ({time} < '0001-01-02' or {time} > '9999-12-30')),
+            count(*) filter (where {time} between '0001-01-02' and '9999-12-30')
+        from {table}
+        where {time} is null or {time} < '0001-01-02' or {time} > '9999-12-30' or {zoned} > now() + interval '1 day'
+        """
+    ).format(
+        time=deployment.names.column(stream.table, stream.time),
+        zoned=_time(deployment, stream),
+        table=deployment.names.table(stream.table),
     )
 
 

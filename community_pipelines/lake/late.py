@@ -1,14 +1,13 @@
-"""Late rows: days whose source holds a row that their file does not, found by comparing fingerprints.
+"""Days that have to be read again, found by comparing fingerprints: a row arrived late, changed, or moved away.
 
-A row whose declared state has changed since is such a row, too.
-
-A deletion alone never makes a day stale: where only rows are missing in the source, the source's fingerprint is
+A row that is gone from its day and still there by its id has moved: the day that lost it is stale, as is the day that
+gained it. A deletion alone never makes a day stale: where rows are gone altogether, the source's fingerprint is
 remembered in `community.deletions_seen`, so that the ids are compared once and not every night.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
@@ -20,11 +19,14 @@ from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.extract import row_state
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.moved import still_there
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
 Fingerprint = tuple[int, int]
+# What was judged before lost ids were looked for on other days is judged again.
+RULE = 2
 
 
 def source_fingerprints(
@@ -86,19 +88,21 @@ def late_days(
             state, seen_at = known.get(day, (None, datetime.min.replace(tzinfo=UTC)))
             if state == present and seen_at > ledger.read_at:
                 continue
-            if present[0] > ledger.fingerprint[0] or _has_unknown_rows(deployment, stream, lake, day):
+            if present[0] > ledger.fingerprint[0] or _has_other_rows(deployment, stream, lake, day):
                 stale[day] = present
             else:
                 _remember_deletion(primary, platform, stream.name, day, present)
     return stale
 
 
-def _has_unknown_rows(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
-    """Whether the source's day holds a row that neither the file nor its quarantine has in that state."""
+def _has_other_rows(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
+    """Whether the source's day holds a row that neither the file nor its quarantine has in that state, or whether a
+    row that they have is on another day, or on none, by now."""
     names = deployment.names
     zoned = stream.table.column(stream.time).type == "timestamptz"
     low, high = day_bounds(day)
-    query = sql.SQL("select {state} from {table} where {time} >= %s and {time} < %s").format(
+    query = sql.SQL("select {id}::text, {state} from {table} where {time} >= %s and {time} < %s").format(
+        id=names.column(stream.table, stream.id),
         state=row_state(deployment, stream),
         table=names.table(stream.table),
         time=names.column(stream.table, stream.time),
@@ -112,19 +116,23 @@ def _has_unknown_rows(deployment: Deployment, stream: Stream, lake: Lake, day: d
         session() as engine,
     ):
         listed = ", ".join(literal(str(path)) for path in accepted + broken)
-        found = [row[0] for row in source.execute(query, bounds).fetchall()]
-        engine.register("present", pa.table({"state": pa.array(found, pa.string())}))
-        states = "".join(f", coalesce({name}::varchar, '')" for name in stream.states)
-        row = first_row(
-            engine,
+        found = source.execute(query, bounds).fetchall()
+        ids, states = ([row[column] for row in found] for column in (0, 1))
+        engine.register("present", pa.table({"id": pa.array(ids, pa.string()), "state": pa.array(states, pa.string())}))
+        columns = "".join(f", coalesce({name}::varchar, '')" for name in stream.fingerprinted)
+        engine.execute(
             f"""
-            select count(*) from present anti join (
-                select concat_ws('|', {stream.id}::varchar{states}) as state
-                from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
-            ) as known using (state)
-            """,
+            create temp table known as
+            select {stream.id}::varchar as id, concat_ws('|', {stream.id}::varchar{columns}) as state
+            from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
+            """
         )
-    return bool(row[0])
+        if any(first_row(engine, "select count(*) from present anti join known using (state)")):
+            return True
+        gone = engine.execute(
+            "select distinct id from known anti join present using (id) where id is not null"
+        ).fetchall()
+    return still_there(deployment, stream, [row[0] for row in gone]) > 0
 
 
 def _deletions_seen(connection: Connection, platform: str, stream: str) -> dict[date, tuple[Fingerprint, datetime]]:
@@ -132,9 +140,9 @@ def _deletions_seen(connection: Connection, platform: str, stream: str) -> dict[
         """
         select day, source_rows, source_ids_xor, seen_at
         from community.deletions_seen
-        where platform = %s and stream = %s
+        where platform = %s and stream = %s and rule = %s
         """,
-        (platform, stream),
+        (platform, stream, RULE),
     ).fetchall()
     return {day: ((count, xor), seen_at) for day, count, xor, seen_at in rows}
 
@@ -142,10 +150,26 @@ def _deletions_seen(connection: Connection, platform: str, stream: str) -> dict[
 def _remember_deletion(connection: Connection, platform: str, stream: str, day: date, present: Fingerprint) -> None:
     connection.execute(
         """
-        insert into community.deletions_seen (platform, stream, day, source_rows, source_ids_xor)
-        values (%s, %s, %s, %s, %s)
+        insert into community.deletions_seen (platform, stream, day, source_rows, source_ids_xor, rule)
+        values (%s, %s, %s, %s, %s, %s)
         on conflict (platform, stream, day) do update set
-            source_rows = excluded.source_rows, source_ids_xor = excluded.source_ids_xor, seen_at = now()
+            source_rows = excluded.source_rows, source_ids_xor = excluded.source_ids_xor, rule = excluded.rule,
+            seen_at = now()
         """,
-        (platform, stream, day, *present),
+        (platform, stream, day, *present, RULE),
     )
+
+
+def days_with_deletions(deployment: Deployment, stream: Stream) -> list[date]:
+    """The days whose files have rows that were gone from the source when they were last compared."""
+    with connect(deployment.publish_url, deployment.publish_setting) as primary:
+        return sorted(_deletions_seen(primary, deployment.platform.name, stream.name))
+
+
+def compare_again(deployment: Deployment, stream: Stream, days: Collection[date]) -> None:
+    """Forgets the deletions of those days: what was deleted there is on another day now, so they are compared anew."""
+    with connect(deployment.publish_url, deployment.publish_setting) as primary:
+        primary.execute(
+            "update community.deletions_seen set rule = null where platform = %s and stream = %s and day = any(%s)",
+            (deployment.platform.name, stream.name, list(days)),
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -133,7 +134,6 @@ class DayWriter:
         rows = batch.drop_columns([FINGERPRINT])
         self.fingerprint ^= row[0]
         good = self._set_aside(rows) if row[1] < batch.num_rows else pa.Table.from_batches([rows])
-        self.accepted += good.num_rows
         self.summed += int(row[2])
         if good.num_rows:
             times = pc.min_max(good.column(self.stream.time))
@@ -141,6 +141,7 @@ class DayWriter:
             self.first = min(self.first, low) if self.first else low
             self.last = max(self.last, high) if self.last else high
             self.writer.write_table(good.cast(self.schema))
+            self.accepted += good.num_rows
 
     def _set_aside(self, rows: pa.RecordBatch) -> pa.Table:
         rules = self.engine.sql(f"select {self.rule} as rule from batch").to_arrow_table()["rule"]
@@ -164,8 +165,8 @@ class DayWriter:
                     seen[str(value)] = seen.get(str(value), 0) + 1
         return _without(rows, mask, places.to_pylist())
 
-    def finish(self, **facts: Any) -> StagedDay:
-        """Closes the files, each with its ledger in the footer."""
+    def finish(self, notes: Mapping[str, object] = MappingProxyType({}), **facts: Any) -> StagedDay:
+        """Closes the files, each with its ledger in the footer; `notes` are kept among its measures."""
         named = {rule: dict(sorted(seen.items())[:20]) for rule, seen in self.named.items() if seen}
         ledger = Ledger(
             **facts,
@@ -174,7 +175,7 @@ class DayWriter:
             max_time=self.last,
             schema_hash=schema_hash(self.schema),
             content_hash=hash_label(self.accepted, str(self.summed)),
-            measures=named,
+            measures={**named, **notes},
         )
         self.writer.add_key_value_metadata(ledger.to_metadata())
         self.writer.close()

@@ -50,10 +50,11 @@ def restored_day(
         # Otherwise a uuid comes as its text.
         engine.execute("set arrow_lossless_conversion = true")
         try:
-            (read,) = first_row(engine, f"select count(*) {rows}")
+            counted = f'select count(*), count("{id_name}") - count(distinct "{id_name}") {rows}'
+            read, duplicates = first_row(engine, counted)
             batches = engine.sql(
                 f'select {listed}, 0::bigint as "{FINGERPRINT}" {rows} '
-                f'qualify row_number() over (partition by "{id_name}" order by "{time}") = 1'
+                f'qualify "{id_name}" is null or row_number() over (partition by "{id_name}" order by "{time}") = 1'
             ).to_arrow_reader(_ROWS)
             for batch in batches:
                 staged.add(batch)
@@ -67,7 +68,7 @@ def restored_day(
             day=day,
             accepted=staged.accepted,
             read=read,
-            duplicates=read - staged.accepted - staged.rows_quarantined,
+            duplicates=duplicates,
             snapshot="",
             # Nobody compares it: the source has no such day any more.
             fingerprint=(read, 0),

@@ -88,12 +88,13 @@ class Stream:
     the counts (a time outside the day always does); `measures` are DuckDB aggregates over a day's accepted rows,
     named `events`, that the platform's quality suite judges; `joins` adds dimensions to them by their names.
 
-    A row may change after its day: `states` are the text and number columns whose change makes the day stale at any
-    age, together with the id they are what is fingerprinted. For `settles_days` after its end a day is read again
-    every night, for changes of all other columns. `shrink_limit` takes the place of the setting where rows are
-    deleted as a matter of course; with 1 every deletion is mirrored. `left_out` are columns of the table that are not
-    copied; `named` is the stream's name where a table has several. `consistency` are rules that need other rows than
-    the day's.
+    A row may change after its day: `states` are the text and number columns (the event type, a status) whose change
+    makes the day stale at any age; together with id and entity they are what is fingerprinted. For `settles_days` after
+    its end a day is read again every night, for changes of all other columns. `shrink_limit` takes the place of the
+    setting where rows are deleted as a matter of course; with 1 every deletion is mirrored. `left_out` are columns of
+    the table that are not copied; `named` is the stream's name where a table has several. `consistency` are rules that
+    need other rows than the day's. `timeless` says what a row without a time is, where that is in order (a flag that
+    nobody has reviewed yet); everywhere else such a row is reported.
     """
 
     table: Table
@@ -110,6 +111,12 @@ class Stream:
     left_out: tuple[str, ...] = ()
     named: str = ""
     consistency: tuple[Consistency, ...] = ()
+    timeless: str = ""
+
+    @property
+    def fingerprinted(self) -> tuple[str, ...]:
+        """The columns that, with the id, make a row another row: what a count needs of it."""
+        return tuple(dict.fromkeys(name for name in (self.entity, *self.states) if name != self.id))
 
     @property
     def name(self) -> str:

@@ -169,6 +169,7 @@ COMMUNITY_EVENTS = Stream(
         ("distinct_users", "approx_count_distinct(user_id)"),
     ),
     joins="left join users on users.id = events.user_id",
+    states=("event_type",),
 )
 
 COUNTERS = CounterTable(

@@ -92,6 +92,7 @@ STREAM_LIKES = Stream(
         left join dim_scenes on events.target_type = 'scene' and dim_scenes.id = events.target_id
         left join dim_ideas on events.target_type = 'idea' and dim_ideas.id = events.target_id
     """,
+    states=("target_type",),
     shrink_limit=1.0,
 )
 STREAM_SEGMENTS = Stream(
@@ -192,6 +193,7 @@ STREAM_USER_TOPIC_REVIEWS = Stream(
     measures=(("reviews_without_decision", "count(*) filter (where status = 'pending')"),),
     states=("status", "promoted_to_topic_id"),
     named="user_topic_reviews",
+    timeless="not reviewed yet",
 )
 STREAM_SCENE_BIBLES = Stream(
     table=SCENE_BIBLES,
@@ -228,6 +230,7 @@ STREAM_MODERATION_REVIEWS = Stream(
     ),
     states=("status", "action_taken"),
     named="moderation_reviews",
+    timeless="not reviewed yet",
 )
 STREAM_USERS = Stream(
     table=USERS,
