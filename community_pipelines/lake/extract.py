@@ -208,7 +208,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             writing_day(folder, stream, day, self._engine) as staged,
         ):
             cursor.execute(_day_query(self.deployment, stream, day, distinct).as_string())
-            for batch in prefetched(cursor.fetch_record_batch()):
+            for batch in prefetched(batches(cursor)):
                 staged.add(batch)
             kept = staged.accepted + staged.rows_quarantined
             read, fingerprint = kept, staged.fingerprint
@@ -244,7 +244,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             schema = schema_of(tuple(columns))
             final.parent.mkdir(parents=True, exist_ok=True)
             with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
-                for batch in cursor.fetch_record_batch():
+                for batch in batches(cursor):
                     writer.write_batch(batch.cast(schema))
             staged.replace(final)
 
@@ -339,6 +339,12 @@ def _fingerprint_query(deployment: Deployment, stream: Stream, day: date) -> sql
         deployment.names.table(stream.table),
         _in_day(deployment, stream, day),
     )
+
+
+def batches(cursor: Any) -> Iterator[pa.RecordBatch]:
+    """What the executed query gives, a batch at a time. Raises the driver's error, with its SQLSTATE."""
+    # The reader of `fetch_record_batch` raises OSError without it, as if the disk were full (arrow-adbc #1530).
+    return iter(cursor._results.reader)
 
 
 def prefetched(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Iterator[pa.RecordBatch]:
