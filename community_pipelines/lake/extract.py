@@ -256,7 +256,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         ):
             cursor.execute(_day_query(self.deployment, stream, day, repeats).as_string())
             read = 0
-            for batch in prefetched(cursor.fetch_record_batch()):
+            for batch in prefetched(batches(cursor)):
                 read += batch.num_rows
                 staged.add(batch)
             duplicates, fingerprint = 0, staged.fingerprint
@@ -294,7 +294,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             schema = schema_of(tuple(columns))
             final.parent.mkdir(parents=True, exist_ok=True)
             with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
-                for batch in cursor.fetch_record_batch():
+                for batch in batches(cursor):
                     writer.write_batch(batch.cast(schema))
             staged.replace(final)
 
@@ -436,6 +436,12 @@ def _without_day_query(deployment: Deployment, stream: Stream) -> sql.Composed:
         zoned=_time(deployment, stream),
         table=deployment.names.table(stream.table),
     )
+
+
+def batches(cursor: Any) -> Iterator[pa.RecordBatch]:
+    """What the executed query gives, a batch at a time. Raises the driver's error, with its SQLSTATE."""
+    # The reader of `fetch_record_batch` raises OSError without it, as if the disk were full (arrow-adbc #1530).
+    return iter(cursor._results.reader)
 
 
 def prefetched(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Iterator[pa.RecordBatch]:

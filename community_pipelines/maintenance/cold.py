@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, Connection, place
 from community_pipelines.duck import parquet, session
-from community_pipelines.lake.extract import prefetched
+from community_pipelines.lake.extract import batches, prefetched
 from community_pipelines.lake.ledger import METADATA_KEY, LakeError, writing_to
 from community_pipelines.lake.writer import ARROW_TYPES, code_version
 from community_pipelines.maintenance.partitions import Partition
@@ -177,7 +177,7 @@ def _copy_out(
     footer = json.dumps({"kind": "cold", **asdict(cold)}, default=str, sort_keys=True)
     cursor.execute(query.as_string())
     with writing_to(folder, partition.name), pq.ParquetWriter(staged, schema, compression="zstd") as writer:
-        for batch in prefetched(cursor.fetch_record_batch()):
+        for batch in prefetched(batches(cursor)):
             writer.write_batch(batch.cast(schema))
         writer.add_key_value_metadata({METADATA_KEY.decode(): footer})
     return cold, staged
