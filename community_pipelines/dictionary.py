@@ -13,7 +13,7 @@ from community_pipelines.flow.describe import markdown_table, model_upstream
 from community_pipelines.flow.model import SqlModel, contract_bounds, volume_bounds
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.lineage import column_lineage
-from community_pipelines.platforms.spec import Platform, Snapshots
+from community_pipelines.platforms.spec import Column, Platform, Snapshots
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
 from community_pipelines.snapshots.checks import BOUNDS
@@ -61,7 +61,7 @@ def _raw(step: Raw) -> Iterator[str]:
     yield f"{stream.description} One file per day: `raw/{step.platform.name}/{stream.name}/day=…/data.parquet`."
     yield markdown_table(
         ["column", "type", "what it is"],
-        [(f"`{column.name}`", column.type, column.description) for column in stream.columns],
+        [(f"`{column.name}`", _type(column), column.description) for column in stream.columns],
     )
     if stream.table.never_read:
         yield f"Never read: {', '.join(f'`{name}`' for name in stream.table.never_read)}."
@@ -130,7 +130,7 @@ def _template_snapshots(platform: Platform, snapshots: Snapshots) -> Iterator[st
     for table in (rows, scenes):
         yield markdown_table(
             [f"column of `{table.name}`", "type", "what it is"],
-            [(f"`{column.name}`", column.type, column.description) for column in table.columns],
+            [(f"`{column.name}`", _type(column), column.description) for column in table.columns],
         )
     yield "A scene's code is parsed and looked through before anything is written. An error rejects the template:"
     yield markdown_table(
@@ -139,6 +139,10 @@ def _template_snapshots(platform: Platform, snapshots: Snapshots) -> Iterator[st
     )
     yield "Checks after each run, of the whole tables; an error fails the run, a warning reports:"
     yield markdown_table(["what must hold", "severity"], [(bound.description, bound.severity) for bound in BOUNDS])
+
+
+def _type(column: Column) -> str:
+    return f"{column.type}, where the app has it" if column.optional else column.type
 
 
 def _checks(bounds: Sequence[Bound]) -> str:

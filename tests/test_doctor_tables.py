@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from community_pipelines.counters.correct import reconcile
+from community_pipelines.databases import DatabaseError, connect
 from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
@@ -21,6 +22,7 @@ from community_pipelines.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.platforms.deployment import Deployment, deployment
+from community_pipelines.platforms.inspect import found_in
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
@@ -133,6 +135,40 @@ def test_rights_that_only_ingest_needs_are_a_warning_and_the_statement_heals_it(
         assert app.says(subject, **urls).level == "ok"
 
 
+def test_an_optional_column_is_granted_where_it_is_and_the_doctor_says_where_it_is_not(app: Patient) -> None:
+    publisher, subject = app.role("publisher"), "publish rights of template snapshots"
+    urls: dict[str, Any] = {"bazaar": {"publish_url": app.url_of(publisher)}}
+    without = app.examine(**urls)
+    tables_of_snapshots = one(without, "source tables of template snapshots")
+    assert tables_of_snapshots.level == "ok"
+    column = '"public"."community_template_scenes"."source_scene_id"'
+    assert tables_of_snapshots.seen.endswith(f"; this app has no {column}, which is optional")
+    assert "source_scene_id" not in one(without, "minimum grants").advice
+    grants = one(without, "minimum grants").advice.split("-- after `community migrate`")[0]
+    app.paste("\n".join(line for line in grants.splitlines() if line.endswith(f'to "{publisher}";')))
+    app.paste(one(without, "publish rights").advice)
+    place = deployment(app.settings(**urls), BAZAAR)
+    app.run('grant select on public."bazaar-vid_scene" to public')
+    assert ingest_twice(app, place) == ["created", "created"]
+
+    app.run("alter table community_template_scenes add column source_scene_id uuid")
+    app.run('update "bazaar-vid_scene" set "tsxCode" = \'export default 3\'')
+    with (
+        pytest.raises(DatabaseError, match="`community doctor` prints what to grant"),
+        ingest.opened(app.settings(**urls), place, "run") as job,
+    ):
+        list(job.changed_since(datetime(2026, 1, 1, tzinfo=UTC), Options()))
+    found = app.examine(**urls)
+    assert "optional" not in one(found, "source tables of template snapshots").seen
+    assert '"source_scene_id"' in one(found, "minimum grants").advice
+    assert one(found, subject).level == "warning"
+    app.paste(one(found, subject).advice)
+    assert app.says(subject, **urls).level == "ok"
+    with ingest.opened(app.settings(**urls), place, "run") as job:
+        assert [one.status for one in job.changed_since(datetime(2026, 1, 1, tzinfo=UTC), Options())] == ["created"]
+    assert app.run("select count(source_scene_id) from community_template_scenes") == [(1,)]
+
+
 def test_the_command_prints_the_grants_line_by_line(app: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMUNITY_HOME", str(app.home))
     monkeypatch.setenv("COMMUNITY_START_DATE", str(FIRST))
@@ -146,7 +182,8 @@ def test_the_command_prints_the_grants_line_by_line(app: Patient, monkeypatch: p
 
 def test_every_single_right_that_is_missing_is_named(app: Patient) -> None:
     role = app.role("publisher")
-    place = deployment(app.settings(), BAZAAR)
+    with connect(app.url, "its URL") as connection:
+        place = found_in(connection, deployment(app.settings(), BAZAAR))
     models = models_of(BAZAAR)
     needs = [*rights.publishing_needs(place, models), *rights.own_needs(models), *rights.reading_needs(place, models)]
     needs += [need for role_needs in rights.snapshot_needs(place) for need in role_needs]

@@ -35,7 +35,7 @@ def gallery(database: str, tmp_path: Path) -> Gallery:
                 "insert into community_template_scenes "
                 "(template_id, scene_index, tsx_code, duration, preview_frame, code_hash) "
                 "values (%s, %s, %s, %s, %s, %s)",
-                (template, place, code, scene.duration, scene.preview_frame, scene.code_hash),
+                (template, place, code, scene.duration, scene.preview_frame(15), scene.code_hash),
             )
     gallery.sql(
         "insert into community_template_scenes (template_id, scene_index, tsx_code, duration, preview_frame, code_hash)"
@@ -180,6 +180,6 @@ def test_what_is_published_by_the_store_passes(database: str, tmp_path: Path) ->
     project = Project("export:-:Launch", None, None, "Launch", scenes)
     place = gallery.deployment
     with connect(place.publish_url, place.publish_setting) as connection:
-        Store(place.names).publish(connection, project, Options(), 10, (), "run")
+        Store.of(connection, place).publish(connection, project, Options(), 10, (), "run")
     assert gallery.sql("select count(*) from community_template_scenes") == [(3,)]
     assert failed(gallery) == []

@@ -391,7 +391,7 @@ def test_any_code_survives_byte_for_byte(gallery: Gallery, codes: list[str]) -> 
     scenes = tuple(Scene(str(place), None, code, 1) for place, code in enumerate(codes))
     project = Project(key, None, None, "Any", scenes, formats=("square",))
     with connect(gallery.url, "its URL") as connection:
-        written = Store(gallery.deployment.names).publish(connection, project, PLAIN, 10, [], "run")
+        written = Store.of(connection, gallery.deployment).publish(connection, project, PLAIN, 10, [], "run")
     rows = gallery.sql(
         "select convert_to(tsx_code, 'UTF8'), code_hash from community_template_scenes "
         "where template_id = %s order by scene_index",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 
 import psycopg
 
@@ -17,7 +18,7 @@ from community_pipelines.doctor.reach import Database, ask, opened, unanswered, 
 from community_pipelines.embedded import postgres
 from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
 from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import find_faults
+from community_pipelines.platforms.inspect import find_faults, found_in
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import ConfigurationError, Settings
 
@@ -121,7 +122,7 @@ class _Patient:
 
     def reading(self, connection: Connection) -> Iterator[Diagnosis]:
         database, place, grace = self.source, self.place, self.settings.grace
-        reads = rights.reading_needs(place, self.models)
+        reads = cache(lambda: rights.reading_needs(found_in(connection, place), self.models))
         checks: list[tuple[str, Callable[[], Findings]]] = [
             ("source version", lambda: _version(database, connection, writes=False)),
             ("source clock", lambda: servers.clock(database, connection, grace)),
@@ -129,9 +130,9 @@ class _Patient:
             ("source replica", lambda: servers.replica(database, connection, grace)),
             ("source tables", lambda: tables.declared(database, connection, place)),
             ("source tables of template snapshots", lambda: tables.declared_for_snapshots(database, connection, place)),
-            ("source rights", lambda: rights.rights(database, connection, reads, "source rights")),
+            ("source rights", lambda: rights.rights(database, connection, reads(), "source rights")),
             ("source rights of template snapshots", lambda: self._for_snapshots(database, connection, 0)),
-            ("source row security", lambda: rights.hidden_rows(database, connection, reads)),
+            ("source row security", lambda: rights.hidden_rows(database, connection, reads())),
         ]
         for subject, check in checks:
             yield from _answers(database, subject, check)
@@ -189,7 +190,7 @@ class _Patient:
 
     def _for_snapshots(self, database: Database, connection: Connection, role: int) -> Iterator[Diagnosis]:
         """What `community ingest` may not do: a warning, since the daily flow goes on without it."""
-        needs = rights.snapshot_needs(self.place)[role]
+        needs = rights.snapshot_needs(found_in(connection, self.place))[role]
         if needs:
             subject = f"{database.purpose} rights of template snapshots"
             found = rights.rights(database, connection, needs, subject)
@@ -198,10 +199,14 @@ class _Patient:
     def grants(self, source: Connection | Diagnosis, publish: Connection | Diagnosis) -> Diagnosis:
         """The minimum grants, with the connected roles' names where they are not the administrator's."""
         reader, publisher, database = rights.READER, rights.PUBLISHER, "app"
+        # What nobody could ask for is not granted: a statement that names a column that is absent fails as a whole.
+        place = self.place.having(())
         try:
             if not isinstance(source, Diagnosis):
+                place = found_in(source, place)
                 reader = _plain_role(source) or reader
             if not isinstance(publish, Diagnosis):
+                place = found_in(publish, place)
                 publisher = _plain_role(publish) or publisher
                 database = str(ask(publish, "select current_database()")[0][0])
         except psycopg.Error:
@@ -211,7 +216,7 @@ class _Patient:
             "minimum grants",
             "ok",
             f"what {reader} (reading) and {publisher} (publishing) need, and no more",
-            rights.minimum_grants(self.place, self.models, reader, publisher, database),
+            rights.minimum_grants(place, self.models, reader, publisher, database),
         )
 
 

@@ -58,13 +58,17 @@ class Need:
 
 
 def reading_needs(deployment: Deployment, models: Sequence[Model]) -> list[Need]:
-    """What the reading role needs: the declared columns of what is not published, and the correction ledger."""
+    """What the reading role needs: the declared columns of what is not published, and the correction ledger.
+
+    Here and below, of the optional columns those that the deployment was found to have.
+    """
+    names = deployment.names
     published = {model.contract.publish for model in models}
     needs = []
     for table in deployment.platform.tables:
         if table.name not in published:
-            need = Need(*deployment.names.parts(table))
-            need.add("select", *(deployment.names.column_name(table, column.name) for column in table.columns))
+            need = Need(*names.parts(table))
+            need.add("select", *(names.column_name(table, column.name) for column in names.present(table)))
             needs.append(need)
     ledger = Need(SCHEMA, "counter_corrections")
     ledger.add("select", "id", "platform", "table_name")
@@ -114,7 +118,7 @@ def snapshot_needs(deployment: Deployment) -> tuple[list[Need], list[Need]]:
         return made
 
     def every(table: Table) -> list[str]:
-        return [column.name for column in table.columns]
+        return [column.name for column in names.present(table)]
 
     reading = [need(table, select=every(table)) for table in (snapshots.users, snapshots.projects, snapshots.scenes)]
     rows, scenes = snapshots.templates, snapshots.template_scenes

@@ -15,7 +15,7 @@ from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models.project import Model
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import find_faults
+from community_pipelines.platforms.inspect import find_faults, found_in
 from community_pipelines.platforms.spec import Stream, Table
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
@@ -33,7 +33,9 @@ def declared(database: Database, connection: Connection, deployment: Deployment)
         yield Diagnosis(database.platform, subject, "problem", fault.what, fault.advice)
     if not faults:
         count = len(deployment.platform.tables)
-        yield Diagnosis(database.platform, subject, "ok", f"all {count} declared tables are there, with their columns")
+        seen = f"all {count} declared tables are there, with their columns"
+        seen += _without(connection, deployment, deployment.platform.tables)
+        yield Diagnosis(database.platform, subject, "ok", seen)
 
 
 def declared_for_snapshots(database: Database, connection: Connection, deployment: Deployment) -> Iterator[Diagnosis]:
@@ -47,7 +49,20 @@ def declared_for_snapshots(database: Database, connection: Connection, deploymen
         advice = f"{fault.advice}; without it `community ingest` cannot run, all else can"
         yield Diagnosis(database.platform, subject, "warning", fault.what, advice)
     if not faults:
-        yield Diagnosis(database.platform, subject, "ok", "all are there, with their columns")
+        seen = "all are there, with their columns" + _without(connection, deployment, snapshots.tables)
+        yield Diagnosis(database.platform, subject, "ok", seen)
+
+
+def _without(connection: Connection, deployment: Deployment, tables: Sequence[Table]) -> str:
+    """The optional columns that the database lacks, by their names there, as the end of a sentence."""
+    names = found_in(connection, deployment).names
+    absent = [
+        ".".join(f'"{part}"' for part in (*names.parts(table), names.column_name(table, column.name)))
+        for table in tables
+        for column in table.columns
+        if not names.has(table, column)
+    ]
+    return f"; this app has no {', '.join(dict.fromkeys(absent))}, which is optional" if absent else ""
 
 
 def migrated(database: Database, kinds: Sequence[str]) -> tuple[Diagnosis, bool]:

@@ -162,7 +162,15 @@ def _keyed(
 def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
     """Declared columns with their types and descriptions, as the UI shows them."""
     return dg.TableSchema(
-        [dg.TableColumn(column.name, column.type, description=column.description) for column in columns]
+        [
+            dg.TableColumn(
+                column.name,
+                column.type,
+                description=column.description,
+                constraints=dg.TableColumnConstraints(other=["optional"]) if column.optional else None,
+            )
+            for column in columns
+        ]
     )
 
 

@@ -36,7 +36,8 @@ from community_pipelines.lake.writer import (
     writing_day,
 )
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import Column, Dimension, Stream
+from community_pipelines.platforms.inspect import as_found
+from community_pipelines.platforms.spec import Column, Dimension, Stream, Table
 
 # A replica that catches up replays all that it has received, long before it has received all that there is.
 REPLAYED_UNTIL = """
@@ -102,6 +103,18 @@ class SourceReader(AbstractContextManager["SourceReader"]):
     def _engine(self) -> duckdb.DuckDBPyConnection:
         """The session that applies the row rules of all days; asking the source for its clock does without."""
         return session(threads=1)
+
+    @cached_property
+    def _found(self) -> Deployment:
+        """The deployment with the optional columns that the source has; asked once, in the first snapshot that reads
+        columns."""
+        return as_found(self.deployment, self._rows)
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     def _value(self, query: str) -> tuple[Any, ...]:
         with self._connection.cursor() as cursor:
@@ -254,14 +267,14 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             self._connection.cursor() as cursor,
             writing_day(folder, stream, day, self._engine) as staged,
         ):
-            cursor.execute(_day_query(self.deployment, stream, day, repeats).as_string())
+            cursor.execute(_day_query(self._found, stream, day, repeats).as_string())
             read = 0
             for batch in prefetched(batches(cursor)):
                 read += batch.num_rows
                 staged.add(batch)
             duplicates, fingerprint = 0, staged.fingerprint
             if repeats is not None:
-                counted = _counted_query(self.deployment, stream, day, repeats)
+                counted = _counted_query(self._found, stream, day, repeats)
                 read, duplicates, fingerprint = self._value(counted.as_string())
             return staged.finish(
                 notes,
@@ -283,13 +296,13 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         """Replaces the lake's copy of a small table by its present state, which is written into `folder` first."""
         names = self.deployment.names
         columns = [dimension.table.column(name) for name in dimension.columns]
-        query = sql.SQL("select {} from {}").format(
-            sql.SQL(", ").join(_selected(self.deployment, dimension.table, column) for column in columns),
-            names.table(dimension.table),
-        )
         staged = folder / f"{dimension.name}.parquet"
         reading = self._told(dimension.name)
         with reading, self._snapshot(), self._connection.cursor() as cursor, writing_to(folder, dimension.name):
+            query = sql.SQL("select {} from {}").format(
+                sql.SQL(", ").join(_selected(self._found, dimension.table, column) for column in columns),
+                names.table(dimension.table),
+            )
             cursor.execute(query.as_string())
             schema = schema_of(tuple(columns))
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -318,7 +331,7 @@ def _time(deployment: Deployment, stream: Stream) -> sql.Composable:
     return _as_timestamptz(deployment.names.column(stream.table, stream.time), column)
 
 
-def _as_timestamptz(name: sql.Identifier, column: Column) -> sql.Composable:
+def _as_timestamptz(name: sql.Composable, column: Column) -> sql.Composable:
     return sql.SQL("({} at time zone 'UTC')").format(name) if column.type == "timestamp" else name
 
 
@@ -334,8 +347,10 @@ def row_state(deployment: Deployment, stream: Stream) -> sql.Composable:
     return sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join([id_text, *states]))
 
 
-def _selected(deployment: Deployment, table: Any, column: Column) -> sql.Composed:
-    name = deployment.names.column(table, column.name)
+def _selected(deployment: Deployment, table: Table, column: Column) -> sql.Composed:
+    name: sql.Composable = deployment.names.column(table, column.name)
+    if not deployment.names.has(table, column):
+        name = sql.SQL("null::{}").format(sql.SQL(column.type))
     alias = sql.Identifier(column.name)
     if column.type in ("text", "jsonb"):
         return sql.SQL("{}::text as {}").format(name, alias)

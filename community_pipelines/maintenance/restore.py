@@ -14,6 +14,7 @@ from community_pipelines.lake.ledger import LakeError
 from community_pipelines.lake.writer import FINGERPRINT, StagedDay, code_version, day_bounds, writing_day
 from community_pipelines.maintenance.cold import read_footer
 from community_pipelines.maintenance.pins import archived_days
+from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
@@ -44,7 +45,12 @@ def restored_day(
     id_name = names.column_name(stream.table, stream.id)
     start, end = day_bounds(day)
     within = f'"{time}" >= {literal(f"{start:%Y-%m-%d}")} and "{time}" < {literal(f"{end:%Y-%m-%d}")}'
-    listed = ", ".join(f'"{names.column_name(stream.table, one.name)}" as "{one.name}"' for one in stream.columns)
+    real = {one.name: names.column_name(stream.table, one.name) for one in stream.columns}
+    absent = {one.name for one in stream.columns if one.optional and real[one.name] not in footer.columns}
+    listed = ", ".join(
+        (f"null::{type_}" if name in absent else f'"{real[name]}"') + f' as "{name}"'
+        for name, type_ in declared_columns(stream.columns)
+    )
     rows = f"from {parquet([path], [])} where {within}"
     with session() as engine, writing_day(folder, stream, day) as staged:
         # Otherwise a uuid comes as its text.

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
-from community_pipelines.platforms.spec import Platform, Table
+from community_pipelines.platforms.spec import Column, Platform, Table
 from community_pipelines.settings import ConfigurationError, PlatformSettings, Settings
 
 
 @dataclass(frozen=True)
 class Names:
-    """Logical names → quoted names of one database."""
+    """Logical names → quoted names of one database.
+
+    `optional` are the (table, column) of the optional columns that it has; None before it was asked (`inspect`).
+    """
 
     platform: Platform
     tables: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
+    optional: frozenset[tuple[str, str]] | None = None
 
     def parts(self, table: Table) -> tuple[str, str]:
         """Schema and table as they are called in the database, unquoted."""
@@ -37,8 +41,23 @@ class Names:
         """The quoted column."""
         return sql.Identifier(self.column_name(table, column))
 
+    def has(self, table: Table, column: Column) -> bool:
+        """Whether the database has that declared column. LookupError for an optional one that nobody asked for."""
+        if not column.optional:
+            return True
+        if self.optional is None:
+            raise LookupError(f"{table.name}.{column.name} is optional, and the database was not asked for it")
+        return (table.name, column.name) in self.optional
+
+    def present(self, table: Table) -> tuple[Column, ...]:
+        """The declared columns that the database has."""
+        return tuple(column for column in table.columns if self.has(table, column))
+
     def fill(self, template: str, **values: str) -> str:
-        """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name."""
+        """SQL with `{table}`, `{table.column}` and `{value}` replaced.
+
+        KeyError for a name that is not declared, or a column that a database may not have.
+        """
         tables = {table.name: _Filler(self, table) for table in self.platform.all_tables}
         return template.format(**tables, **values)
 
@@ -54,7 +73,8 @@ class _Filler:
         return self._names.table(self._table).as_string()
 
     def __getattr__(self, column: str) -> str:
-        self._table.column(column)
+        if self._table.column(column).optional:
+            raise KeyError(f"{self._table.name}.{column} is optional: SQL that names it fails where it is absent")
         return self._names.column(self._table, column).as_string()
 
 
@@ -77,6 +97,10 @@ class Deployment:
     def publish_setting(self) -> str:
         """The setting that holds the publishing URL, for messages."""
         return f"COMMUNITY_{self.platform.name.upper()}__PUBLISH_URL"
+
+    def having(self, optional: Iterable[tuple[str, str]]) -> Deployment:
+        """The same where the database has these optional columns, as (table, column), and no others."""
+        return replace(self, names=replace(self.names, optional=frozenset(optional)))
 
     def table_setting(self, table: Table) -> str:
         """The setting that maps a table, for messages."""

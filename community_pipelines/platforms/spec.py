@@ -21,12 +21,15 @@ ENTITY_KEY = "id"
 class Column:
     """One column of an app's table, under its logical name.
 
-    `timestamp` is a time without zone and is UTC by declaration of the stream.
+    `timestamp` is a time without zone and is UTC by declaration of the stream. An `optional` column is there in some
+    databases of the app and not in others: where it is absent nothing is written to it, and what is copied of it is
+    null, so that a day file looks the same everywhere. SQL in braces cannot name it.
     """
 
     name: str
     type: ColumnType
     description: str
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,13 @@ class Stream:
     def fingerprinted(self) -> tuple[str, ...]:
         """The columns that, with the id, make a row another row: what a count needs of it."""
         return tuple(dict.fromkeys(name for name in (self.entity, *self.states) if name != self.id))
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where what decides a row's day, its count or its fingerprint may be absent."""
+        optional = {column.name for column in self.table.columns if column.optional}
+        for name in (self.id, self.time, self.entity, *self.states):
+            if name in optional:
+                raise ValueError(f"stream {self.name}: {name} cannot be optional, rows are found and counted by it")
 
     @property
     def name(self) -> str:

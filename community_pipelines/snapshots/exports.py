@@ -252,7 +252,7 @@ def _described(about: Mapping[str, Any], label: str, owner: str | None, scenes: 
     project_id = str(uuid.UUID(key)) if key is not None else None
     return Project(
         project_id or f"export:{whose or '-'}:{title}", project_id, whose, title, tuple(scenes),
-        about.get("description") or "", tuple(lists["tags"]), about.get("category"), tuple(lists["formats"]),
+        about.get("description"), tuple(lists["tags"]), about.get("category"), tuple(lists["formats"]),
         about.get("visibility") or "public",
     )  # fmt: skip
 

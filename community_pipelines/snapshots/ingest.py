@@ -83,6 +83,7 @@ class Ingest:
 
     settings: Settings
     deployment: Deployment
+    store: Store
     run_id: str
     dry_run: bool = False
     _pool: Executor | None = None
@@ -147,8 +148,7 @@ class Ingest:
     def _exported(self, projects: Sequence[Project], options: Options) -> list[Outcome]:
         with connect(self.deployment.publish_url, self.deployment.publish_setting) as publishing:
             owners, known_projects = self._existing(publishing, projects)
-            store = Store(self.deployment.names)
-            versions = store.known(publishing, [project.key for project in projects])
+            versions = self.store.known(publishing, [project.key for project in projects])
             candidates = []
             for one in projects:
                 project = prepared(one, options)
@@ -185,21 +185,20 @@ class Ingest:
             connect(place.publish_url, place.publish_setting) as publishing,
             self._writers() as writers,
         ):
-            yield from self._finished(writers, _ahead(self._groups(reading, publishing, Store(place.names), pages)))
+            yield from self._finished(writers, _ahead(self._groups(reading, publishing, pages)))
 
     def _groups(
         self,
         reading: Connection,
         publishing: Connection,
-        store: Store,
         pages: Iterable[Sequence[tuple[str, Options]]],
     ) -> Iterator[_Group]:
         for page in pages:
             keys = [key for key, _ in page]
-            versions = store.known(publishing, keys)
+            versions = self.store.known(publishing, keys)
             found = source.digests(reading, self.deployment.names, keys, versions)
             if not self.dry_run:
-                store.note_moderation(publishing, [one for many in versions.values() for one in many])
+                self.store.note_moderation(publishing, [one for many in versions.values() for one in many])
             self._expect(sum(sum(one.sizes) for key, one in found.items() if key not in versions))
             for wishes in _by_size(page, found):
                 yield self._group(reading, wishes, found, versions)
@@ -263,7 +262,7 @@ class Ingest:
         return None
 
     def _writers(self) -> Writers:
-        return Writers(self.deployment, self.limits.templates_per_owner_and_day, self.run_id)
+        return Writers(self.deployment, self.store, self.limits.templates_per_owner_and_day, self.run_id)
 
     def _finished(self, writers: Writers, groups: Iterable[_Group]) -> Iterator[Outcome]:
         """The outcomes of all groups, in their order; a few are written while the next ones are looked at."""
@@ -354,9 +353,10 @@ def opened(settings: Settings, deployment: Deployment, run_id: str, dry_run: boo
         faults = find_faults(connection, deployment, (USERS, PROJECTS, SCENES))
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
         faults += find_faults(connection, deployment, (TEMPLATE_ROWS, TEMPLATE_SCENES))
-    refuse_faults(deployment, faults)
+        refuse_faults(deployment, faults)
+        store = Store.of(connection, deployment)
     with ExitStack() as stack:
-        yield Ingest(settings, deployment, run_id, dry_run, _stack=stack)
+        yield Ingest(settings, deployment, store, run_id, dry_run, _stack=stack)
 
 
 def _pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -43,12 +43,13 @@ def chosen(count: int, positions: Sequence[int] | None) -> list[int]:
 def prepared(project: Project, options: Options) -> Project:
     """The project as it would be published: the scenes that were chosen, its texts clean."""
     scenes: tuple[Scene, ...] = tuple(project.scenes[index] for index in chosen(len(project.scenes), options.scenes))
+    described = project.description if options.description is None else options.description
     category = wording.title(options.category or project.category or "")[:100]
     return replace(
         project,
         scenes=scenes,
         title=wording.title(project.title if options.title is None else options.title),
-        description=wording.plain_text(project.description if options.description is None else options.description),
+        description=wording.plain_text(described or "") or None,
         tags=wording.tags(project.tags if options.tags is None else options.tags),
         category=category or None,
         formats=tuple(dict.fromkeys(options.formats or project.formats or wording.FORMATS)),

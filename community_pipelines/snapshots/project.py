@@ -29,12 +29,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene: `code` is what the source holds, character for character; `duration` is in frames."""
+    """One scene: `code` is what the source holds, character for character; `duration` is in frames.
+
+    `scene_id` is the id of the app's scene; None for a scene of an export, which was copied from a file.
+    """
 
     file: str
     name: str | None
     code: str
     duration: int
+    scene_id: str | None = None
 
     @cached_property
     def encoded(self) -> bytes:
@@ -46,17 +50,17 @@ class Scene:
         """SHA-256 of the UTF-8 bytes of the code, as 64 hexadecimal digits."""
         return hashlib.sha256(self.encoded).hexdigest()
 
-    @property
-    def preview_frame(self) -> int:
-        """The frame that is shown of it: 15 (seed 001's default), or the last one of a shorter scene."""
-        return max(0, min(15, self.duration - 1))
+    def preview_frame(self, default: int) -> int:
+        """The frame that is shown of it: the app's default, or the last one of a scene that ends before it."""
+        return max(0, min(default, self.duration - 1))
 
 
 @dataclass(frozen=True)
 class Project:
     """A project as it is published. `key` is its id, or a name made of owner and title where it has none.
 
-    `scenes` are in the project's order. `tags`, `category`, `formats` and `visibility` are as they were asked for.
+    `scenes` are in the project's order. `tags`, `category`, `formats` and `visibility` are as they were asked for;
+    `description` and `category` are None when there is none.
     """
 
     key: str
@@ -64,7 +68,7 @@ class Project:
     owner: str | None
     title: str
     scenes: tuple[Scene, ...]
-    description: str = ""
+    description: str | None = None
     tags: tuple[str, ...] = ()
     category: str | None = None
     formats: tuple[str, ...] = ()
@@ -72,7 +76,7 @@ class Project:
 
     @cached_property
     def content_hash(self) -> str:
-        """What makes two snapshots the same: code hashes, order and durations."""
+        """What makes two snapshots the same: code hashes, order and durations, wherever they were copied from."""
         return content_hash([(scene.code_hash, scene.duration) for scene in self.scenes])
 
     @property

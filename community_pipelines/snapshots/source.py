@@ -57,7 +57,7 @@ limit %(page)s
 """
 
 _SCENES = """
-select {scenes.projectId}::text, {scenes.name}::text, {scenes.duration}, {scenes.tsxCode}
+select {scenes.projectId}::text, {scenes.name}::text, {scenes.duration}, {scenes.tsxCode}, {scenes.id}::text
 from {scenes}
 where {scenes.projectId} = any(%s)
 order by {scenes.projectId}, {scenes.order}, {scenes.id}
@@ -107,11 +107,11 @@ def digests(connection: Connection, names: Names, ids: Sequence[str], published:
 def projects(connection: Connection, names: Names, found: Sequence[Digest]) -> list[Project]:
     """The same projects with their code as it is now, in the same order."""
     scenes: dict[str, list[Scene]] = {one.project_id: [] for one in found}
-    for key, name, duration, code in connection.execute(
+    for key, name, duration, code, scene_id in connection.execute(
         names.fill(_SCENES), ([uuid.UUID(one.project_id) for one in found],)
     ):
         label = f"scene {len(scenes[key]) + 1}" + (f" ({name})" if name else "")
-        scenes[key].append(Scene(label, name, code, duration))
+        scenes[key].append(Scene(label, name, code, duration, scene_id))
     return [
         Project(one.project_id, one.project_id, one.owner, one.title, tuple(scenes[one.project_id])) for one in found
     ]

@@ -16,8 +16,9 @@ from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
 from community_pipelines.databases import Connection, retried, writing
-from community_pipelines.platforms.bazaar.spec import TEMPLATE_ROWS, TEMPLATE_SCENES
-from community_pipelines.platforms.deployment import Names
+from community_pipelines.platforms.bazaar.spec import PREVIEW_FRAME, TEMPLATE_ROWS, TEMPLATE_SCENES
+from community_pipelines.platforms.deployment import Deployment, Names
+from community_pipelines.platforms.inspect import default_of, found_in
 from community_pipelines.snapshots import wording
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Finding, Project
@@ -112,10 +113,17 @@ def decide(label: str, content: str, known: Known, options: Options, a_day: int)
 
 @dataclass(frozen=True)
 class Store:
-    """The gallery's tables by their names in one database."""
+    """The gallery's tables as they are in one database: their names, which columns, and the app's preview frame."""
 
     names: Names
+    preview_frame: int
     _texts: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, connection: Connection, deployment: Deployment) -> Store:
+        """The gallery of that database, which is asked for what it has; its tables have to be there."""
+        default = default_of(connection, deployment, TEMPLATE_SCENES, "preview_frame")
+        return cls(found_in(connection, deployment).names, PREVIEW_FRAME if default is None else int(default))
 
     def known(self, connection: Connection, keys: Sequence[str]) -> dict[str, list[Version]]:
         """The versions of each project that has any."""
@@ -150,7 +158,7 @@ class Store:
                 # The slug is another template's; anything else was written meanwhile, and is seen the next time.
                 longer += error.diag.table_name == self.names.parts(TEMPLATE_ROWS)[1]
             except errors.ForeignKeyViolation:
-                message = "its owner or the project itself was deleted meanwhile: nothing was written"
+                message = "its owner, the project or a scene of it was deleted meanwhile: nothing was written"
                 finding = Finding(project.title, "source-gone", message)
                 return Written(Decision("rejected", (finding,)))
         finding = Finding(
@@ -179,7 +187,7 @@ class Store:
         template, slug = (same.template_id, same.slug) if same else (template_id(project), None)
         if decision.status == "created" or (decision.enable and same is not None and same.status is None):
             slug = slug_of(project, decision.version or (same.version if same else 1), longer)
-            added = _added(project, template, slug)
+            added = _added(project, template, slug, self.preview_frame)
             if decision.status == "created":
                 notes = Jsonb([vars(one) for one in warnings])
                 added |= {"version": decision.version, "content": project.content_hash, "key": project.key,
@@ -209,8 +217,13 @@ class Store:
 
     def _adding(self, name: str, scenes: int) -> bytes:
         # A row of values for each scene: psycopg takes five arrays apart in Python, which costs more than all the rest.
-        rows = ", ".join(_ADD_SCENE.format(number) for number in range(scenes))
+        row = f"({', '.join(_SCENE_VALUES[name] for name in self._scene_columns)})"
+        rows = ", ".join(row.format(number) for number in range(scenes))
         return self._statement(name).replace(b"/* scenes */", rows.encode())
+
+    @property
+    def _scene_columns(self) -> list[str]:
+        return [one.name for one in self.names.present(TEMPLATE_SCENES) if one.name in _SCENE_VALUES]
 
     def _fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -218,11 +231,12 @@ class Store:
             "scenes": self.names.table(TEMPLATE_SCENES),
         }
         fields |= {f"template_{c.name}": self.names.column(TEMPLATE_ROWS, c.name) for c in TEMPLATE_ROWS.columns}
-        fields |= {f"scene_{c.name}": self.names.column(TEMPLATE_SCENES, c.name) for c in TEMPLATE_SCENES.columns}
+        added = (self.names.column(TEMPLATE_SCENES, name) for name in self._scene_columns)
+        fields["scene_columns"] = sql.SQL(", ").join(added)
         return fields
 
 
-def _added(project: Project, template: str, slug: str) -> dict[str, Any]:
+def _added(project: Project, template: str, slug: str, preview_frame: int) -> dict[str, Any]:
     """What the statement that adds a template takes."""
     scenes = {
         f"{name}_{number}": value
@@ -231,8 +245,9 @@ def _added(project: Project, template: str, slug: str) -> dict[str, Any]:
             ("title", scene.name),
             ("code", scene.code),
             ("duration", scene.duration),
-            ("preview", scene.preview_frame),
+            ("preview", scene.preview_frame(preview_frame)),
             ("hash", scene.code_hash),
+            ("source", scene.scene_id),
         )
     }
     return {
@@ -278,13 +293,20 @@ with template as (
     )
 )
 /* version */
-insert into {scenes} (
-    {scene_template_id}, {scene_scene_index}, {scene_title}, {scene_tsx_code}, {scene_duration},
-    {scene_preview_frame}, {scene_code_hash}
-)
+insert into {scenes} ({scene_columns})
 values /* scenes */
 """
-_ADD_SCENE = "(%(id)s, {0}, %(title_{0})s, %(code_{0})s, %(duration_{0})s, %(preview_{0})s, %(hash_{0})s)"
+# What is written of the scene with that number; the row's own id is the database's.
+_SCENE_VALUES = {
+    "template_id": "%(id)s",
+    "scene_index": "{0}",
+    "title": "%(title_{0})s",
+    "tsx_code": "%(code_{0})s",
+    "duration": "%(duration_{0})s",
+    "preview_frame": "%(preview_{0})s",
+    "code_hash": "%(hash_{0})s",
+    "source_scene_id": "%(source_{0})s",
+}
 
 _ADD_VERSION = """
 , version as (

@@ -26,13 +26,11 @@ class Writers(AbstractContextManager["Writers"]):
     """
 
     deployment: Deployment
+    store: Store
     a_day: int
     run_id: str
     _lanes: list[tuple[ThreadPoolExecutor, Connection]] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
-
-    def __post_init__(self) -> None:
-        self._store = Store(self.deployment.names)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,4 +46,4 @@ class Writers(AbstractContextManager["Writers"]):
             connections = [connect(place.publish_url, place.publish_setting) for _ in range(_CONNECTIONS)]
             self._lanes = [(ThreadPoolExecutor(1), self._stack.enter_context(one)) for one in connections]
         pool, connection = self._lanes[crc32(project.title.casefold().encode()) % _CONNECTIONS]
-        return pool.submit(self._store.publish, connection, project, options, self.a_day, findings, self.run_id)
+        return pool.submit(self.store.publish, connection, project, options, self.a_day, findings, self.run_id)

@@ -66,6 +66,7 @@ SPEC = dg.AssetSpec(
                 "duration": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
                 "preview_frame": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
                 "scene_index": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "order")],
+                "source_scene_id": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "id")],
             }
         ),
     },

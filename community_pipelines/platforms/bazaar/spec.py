@@ -17,6 +17,7 @@ from community_pipelines.platforms.spec import (
 
 EVENT_TYPES = ("view", "favorite", "unfavorite", "use", "mix", "prompt", "click")
 EVENT_SOURCES = ("in_app_panel", "community_site", "direct")
+PREVIEW_FRAME = 15
 _TYPES_SQL = ", ".join(f"'{name}'" for name in EVENT_TYPES)
 # Comparisons one by one are faster than `not in` over ten million rows.
 _NO_KNOWN_SOURCE = " and ".join(f"source <> '{name}'" for name in EVENT_SOURCES)
@@ -114,7 +115,7 @@ TEMPLATE_ROWS = Table(
         Column("id", "uuid", "Template id."),
         Column("slug", "text", "Unique readable name in links."),
         Column("title", "text", "Title."),
-        Column("description", "text", "Description, plain text."),
+        Column("description", "text", "Description, plain text; null when there is none."),
         Column("owner_user_id", "text", "The user whose project it was made from."),
         Column("source_project_id", "uuid", "The project that it was made from."),
         Column("supported_formats", "jsonb", "List of landscape, portrait and square."),
@@ -136,8 +137,19 @@ TEMPLATE_SCENES = Table(
         Column("title", "text", "The scene's name."),
         Column("tsx_code", "text", "The scene's code, byte for byte."),
         Column("duration", "integer", "Its length in frames."),
-        Column("preview_frame", "integer", "The frame that is shown of it."),
+        Column(
+            "preview_frame",
+            "integer",
+            f"The frame that is shown of it: the default of the app's column ({PREVIEW_FRAME} where it has none), or "
+            "the last frame of a scene that ends before it.",
+        ),
         Column("code_hash", "text", "SHA-256 of the code's UTF-8 bytes."),
+        Column(
+            "source_scene_id",
+            "uuid",
+            "The row of `scenes` that it was copied from; null for a scene of an export file.",
+            optional=True,
+        ),
     ),
 )
 
