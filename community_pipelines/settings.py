@@ -94,6 +94,9 @@ class PlatformSettings(BaseModel):
     publish_url: SecretStr | None = None
     counters: Literal["report", "apply"] | None = None
     drift_limit: float = Field(default=0.2, ge=0, description="Largest total |drift| to apply, as a share of the truth")
+    drift_limit_absolute: int = Field(
+        default=100, ge=0, description="Total |drift| to apply whatever its share of the truth; 0 for none"
+    )
     tables: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
 

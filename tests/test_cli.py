@@ -190,6 +190,7 @@ class TestReconcile:
 
     def test_too_large_a_drift_is_not_applied(self, gallery: Community, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COMMUNITY_BAZAAR__DRIFT_LIMIT", "0.01")
+        monkeypatch.setenv("COMMUNITY_BAZAAR__DRIFT_LIMIT_ABSOLUTE", "5")
         gallery.rows("update community_templates set views_count = views_count + 7 where slug = 'template-1'")
         result = community("reconcile", "bazaar", "--apply")
         assert result.exit_code == 1

@@ -150,6 +150,7 @@ class TestWrongOnes:
             ("DATABASE_URL", "sqlite:///hidden", "expected a URL like postgresql://"),
             ("BAZAAR__COUNTERS", "sometimes", "'report' or 'apply'"),
             ("BAZAAR__DRIFT_LIMIT", "-0.1", "greater than or equal to 0"),
+            ("BAZAAR__DRIFT_LIMIT_ABSOLUTE", "-1", "greater than or equal to 0"),
             ("BAZAAR__SOURCE_URL", "hidden", "expected a URL like postgresql://user:password@host:5432/database"),
             ("BAZAAR__SOURCE_URL", "mysql://clerk:hidden@db.example/app", "found the scheme 'mysql'"),
             (

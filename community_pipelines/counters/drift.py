@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -186,7 +187,8 @@ def refusal(
     """Why this drift must not be applied; None when it may.
 
     `oldest_published` is the oldest published day that the source's events explain: when the source begins later,
-    the app has pruned it and its counts are too low to be the truth.
+    the app has pruned it and its counts are too low to be the truth. A total |drift| may be as large as the larger one
+    of two limits: a share of the truth, and a number for where the truth is small or 0.
     """
     if oldest_published is not None and (found.oldest_event is None or found.oldest_event.date() > oldest_published):
         begins = "is empty" if found.oldest_event is None else f"begins at {found.oldest_event:%Y-%m-%d}"
@@ -194,12 +196,17 @@ def refusal(
             f"the source {begins} but numbers are published from {oldest_published} on: it has been pruned, and "
             f"counting {table.table.name} in it would lower the counters"
         )
-    limit = deployment.settings.drift_limit * found.truth_total
-    if found.drift_total > limit:
-        name = deployment.platform.name
-        return (
-            f"the total drift of {found.drift_total} is more than {deployment.settings.drift_limit:.0%} of the truth "
-            f"({found.truth_total}); look at `community reconcile {name}`, and if it is right raise "
-            f"COMMUNITY_{name.upper()}__DRIFT_LIMIT"
-        )
-    return None
+    own = deployment.settings
+    # A quotient is rounded as the setting is read, so that the share which the message names is large enough.
+    share = found.drift_total / found.truth_total if found.truth_total > 0 else math.inf
+    if found.drift_total <= own.drift_limit_absolute or share <= own.drift_limit:
+        return None
+    relative, absolute = deployment.setting("drift_limit"), deployment.setting("drift_limit_absolute")
+    raised = [f"{absolute} to {found.drift_total}"]
+    if math.isfinite(share):
+        raised.append(f"{relative} to {-(-100 * found.drift_total // found.truth_total) / 100:.2f}")
+    return (
+        f"the total drift of {found.drift_total} is more than {own.drift_limit:.0%} of the truth ({found.truth_total}; "
+        f"{relative}) and more than {own.drift_limit_absolute} ({absolute}); look at "
+        f"`community reconcile {deployment.platform.name}`, and if it is right raise {' or '.join(raised)}"
+    )

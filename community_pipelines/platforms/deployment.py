@@ -68,15 +68,19 @@ class Deployment:
     names: Names
     settings: PlatformSettings
 
+    def setting(self, name: str) -> str:
+        """A setting of this platform as the environment has it, for messages."""
+        return f"COMMUNITY_{self.platform.name.upper()}__{name.upper()}"
+
     @property
     def source_setting(self) -> str:
         """The setting that holds the source's URL, for messages."""
-        return f"COMMUNITY_{self.platform.name.upper()}__SOURCE_URL"
+        return self.setting("source_url")
 
     @property
     def publish_setting(self) -> str:
         """The setting that holds the publishing URL, for messages."""
-        return f"COMMUNITY_{self.platform.name.upper()}__PUBLISH_URL"
+        return self.setting("publish_url")
 
     def table_setting(self, table: Table) -> str:
         """The setting that maps a table, for messages."""
