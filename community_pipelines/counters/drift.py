@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
 from community_pipelines.lake.extract import oldest_query
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import Counter, CounterTable
+from community_pipelines.platforms.spec import Counter, CounterTable, Option
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,42 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """What a counter is by another of its rules, beside the one that a setting chooses.
+
+    `differences` are the entities where the two differ: (entity, value by the chosen one, value by the other one), the
+    largest differences first.
+    """
+
+    counter: str
+    setting: str
+    chosen: str
+    chosen_total: int
+    other: str
+    other_total: int
+    differences: list[tuple[str, int, int]]
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """All but the entities, for programs."""
+        totals = {name: value for name, value in vars(self).items() if name != "differences"}
+        return {**totals, "entities_different": len(self.differences)}
+
+    @property
+    def line(self) -> str:
+        """Both totals, for people."""
+        return (
+            f"{self.counter}: {self.chosen_total:,} by {self.chosen} ({self.setting}), {self.other_total:,} by "
+            f"{self.other}; they differ for {len(self.differences):,} entities"
+        )
+
+
+@dataclass(frozen=True)
 class Reconciliation:
     """What one snapshot of the source says.
 
-    `truths` holds the true value of every counter of every entity, `drifts` those that are off.
+    `truths` holds the true value of every counter of every entity by the chosen rules, `drifts` those that are off,
+    `alternatives` what the rules say that are not chosen.
     `newest_correction` is the ledger's newest id in the snapshot (0 for an empty ledger), `oldest_event` the
     oldest event that the source still holds, `latest` the counters that are times. `truths_until` are the true values
     as of a moment, where one was asked for, and `disagreements` what the platform's agreements found: name → (entity,
@@ -65,6 +98,7 @@ class Reconciliation:
     truths_until: dict[str, dict[str, int]] = field(default_factory=dict)
     disagreements: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
     latest: frozenset[str] = frozenset()
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def drift_total(self) -> int:
@@ -95,7 +129,7 @@ def _measure(
     connection: Connection, deployment: Deployment, table: CounterTable, until: datetime | None
 ) -> Reconciliation:
     names = deployment.names
-    columns = [counter.column for counter in table.counters]
+    columns = [option.column for _, option in _options(table)]
     with snapshot(connection):
         newest = connection.execute(
             "select coalesce(max(id), 0) from community.counter_corrections where platform = %s and table_name = %s",
@@ -132,20 +166,62 @@ def _measure(
         }
     assert newest is not None
     assert oldest is not None
+    chosen = {counter.column: deployment.taken(counter).column for counter in table.counters}
+    counted: dict[str, dict[str, int]] = {}
     truths: dict[str, dict[str, int]] = {}
     drifts = []
-    for row in rows:
-        cached, truth = row[1 : 1 + len(columns)], row[1 + len(columns) :]
-        truths[row[0]] = dict(zip(columns, truth, strict=True))
+    for entity, *values in rows:
+        cached, by_column = values[: len(chosen)], dict(zip(columns, values[len(chosen) :], strict=True))
+        counted[entity] = by_column
+        truths[entity] = {counter: by_column[column] for counter, column in chosen.items()}
         drifts += [
-            Drift(row[0], counter.column, have, want, counter.kind)
-            for counter, have, want in zip(table.counters, cached, truth, strict=True)
+            Drift(entity, counter.column, have, want, counter.kind)
+            for counter, have, want in zip(table.counters, cached, truths[entity].values(), strict=True)
             if have != want
         ]
     drifts.sort(key=lambda drift: (drift.entity, drift.counter))
-    until_end = {str(row[0]): dict(zip(columns, row[1:], strict=True)) for row in as_of}
-    latest = frozenset(counter.column for counter in table.counters if counter.kind == "latest")
-    return Reconciliation(len(rows), truths, drifts, int(newest[0]), _utc(oldest[0]), until_end, disagreements, latest)
+    until_end = {str(entity): dict(zip(columns, values, strict=True)) for entity, *values in as_of}
+    return Reconciliation(
+        entities=len(rows),
+        truths=truths,
+        drifts=drifts,
+        newest_correction=int(newest[0]),
+        oldest_event=_utc(oldest[0]),
+        truths_until={
+            entity: {counter: values[column] for counter, column in chosen.items()}
+            for entity, values in until_end.items()
+        },
+        disagreements=disagreements,
+        latest=frozenset(counter.column for counter in table.counters if counter.kind == "latest"),
+        alternatives=tuple(_alternatives(deployment, table, counted)),
+    )
+
+
+def _options(table: CounterTable) -> list[tuple[Counter, Option]]:
+    """All ways to count all counters, in the order in which they are counted."""
+    return [(counter, option) for counter in table.counters for option in counter.options]
+
+
+def _alternatives(
+    deployment: Deployment, table: CounterTable, counted: Mapping[str, Mapping[str, int]]
+) -> Iterator[Alternative]:
+    """What every rule that is not chosen says, from what all rules say of every entity."""
+    for counter, choice in table.choices:
+        taken = deployment.taken(counter)
+        for other in choice.options:
+            if other == taken:
+                continue
+            pairs = [(entity, values[taken.column], values[other.column]) for entity, values in counted.items()]
+            differences = [(entity, one, another) for entity, one, another in pairs if one != another]
+            yield Alternative(
+                counter=counter.column,
+                setting=deployment.setting(choice.setting),
+                chosen=taken.name,
+                chosen_total=sum(one for _, one, _ in pairs),
+                other=other.name,
+                other_total=sum(another for _, _, another in pairs),
+                differences=sorted(differences, key=lambda found: (-abs(found[1] - found[2]), found[0])),
+            )
 
 
 def _truth(deployment: Deployment, table: CounterTable, until: datetime | None) -> sql.Composed:
@@ -154,8 +230,8 @@ def _truth(deployment: Deployment, table: CounterTable, until: datetime | None) 
     zone = "" if until is None or table.events.table.column(table.events.time).type == "timestamp" else "+00"
     columns = [
         sql.SQL("{} as {}").format(as_number(counter, name), name)
-        for counter in table.counters
-        for name in [sql.Identifier(counter.column)]
+        for counter, option in _options(table)
+        for name in [sql.Identifier(option.column)]
     ]
     return sql.SQL("select key, {} from ({}) as truth").format(
         sql.SQL(", ").join(columns),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from community_pipelines.platforms.spec import Platform, Table
+from community_pipelines.platforms.spec import Choice, Counter, Option, Platform, Table
 from community_pipelines.settings import ConfigurationError, PlatformSettings, Settings
 
 
@@ -81,6 +81,11 @@ class Deployment:
     def publish_setting(self) -> str:
         """The setting that holds the publishing URL, for messages."""
         return self.setting("publish_url")
+
+    def taken(self, counter: Counter) -> Option:
+        """The way to count it that the settings choose."""
+        name = self.settings.chosen(counter.rule.setting) if isinstance(counter.rule, Choice) else None
+        return next((option for option in counter.options if option.name == name), counter.options[0])
 
     def table_setting(self, table: Table) -> str:
         """The setting that maps a table, for messages."""
