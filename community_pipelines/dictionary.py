@@ -109,7 +109,9 @@ def _model(step: SqlModel) -> Iterator[str]:
 def _counters(step: Counters) -> Iterator[str]:
     yield (
         f"Cached counters of `{step.table.table.name}`, corrected by drift once for a window of days and explained by "
-        f"`{step.table.history_model}`."
+        f"`{step.table.history_model}`. As in the lake, rows whose time belongs to no day do not count, and where "
+        "PostgreSQL does not guarantee unique ids an id is one row: the earliest one, at equal times the first by the "
+        "text of its other columns in their order."
     )
     yield markdown_table(["counter", "which rows count"], counting_rules(step.platform, step.table))
     for counter, choice in step.table.choices:

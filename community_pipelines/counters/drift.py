@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -11,9 +11,15 @@ from typing import Any, Literal
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
-from community_pipelines.lake.extract import oldest_query
+from community_pipelines.lake.extract import (
+    END_OF_TIMES,
+    FIRST_TIME,
+    oldest_query,
+    once_order,
+    unique_id_query,
+)
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import Counter, CounterTable, Option
+from community_pipelines.platforms.spec import Counter, CounterTable, Option, Stream
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,7 @@ def _measure(
             (deployment.platform.name, table.table.name),
         ).fetchone()
         oldest = connection.execute(oldest_query(deployment, table.events)).fetchone()
+        repeating = _repeating(connection, deployment, table)
         rows = connection.execute(
             sql.SQL(
                 """
@@ -144,7 +151,7 @@ def _measure(
                 from {table} as cached left join truth on truth.key = cached.{key}
                 """
             ).format(
-                truth=_truth(deployment, table, None),
+                truth=_truth(deployment, table, repeating, None),
                 key=names.column(table.table, table.key),
                 cached=sql.SQL(", ").join(
                     sql.SQL("coalesce({}, 0)").format(
@@ -156,11 +163,13 @@ def _measure(
                 table=names.table(table.table),
             )
         ).fetchall()
-        as_of = connection.execute(_truth(deployment, table, until)).fetchall() if until else []
+        as_of = connection.execute(_truth(deployment, table, repeating, until)).fetchall() if until else []
         disagreements = {
             agreement.name: [
                 (str(key), int(one), int(other))
-                for key, one, other in connection.execute(sql.SQL(names.fill(agreement.disagreements))).fetchall()
+                for key, one, other in connection.execute(
+                    _filled(deployment, table, repeating, agreement.disagreements, None)
+                ).fetchall()
             ]
             for agreement in table.agreements
         }
@@ -224,18 +233,73 @@ def _alternatives(
             )
 
 
-def _truth(deployment: Deployment, table: CounterTable, until: datetime | None) -> sql.Composed:
-    # A time without zone is UTC; the comparison is written so that the session's zone does not matter.
-    moment = "infinity" if until is None else until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    zone = "" if until is None or table.events.table.column(table.events.time).type == "timestamp" else "+00"
+def _truth(
+    deployment: Deployment, table: CounterTable, repeating: Sequence[Stream], until: datetime | None
+) -> sql.Composed:
     columns = [
         sql.SQL("{} as {}").format(as_number(counter, name), name)
         for counter, option in _options(table)
         for name in [sql.Identifier(option.column)]
     ]
     return sql.SQL("select key, {} from ({}) as truth").format(
-        sql.SQL(", ").join(columns),
-        sql.SQL(deployment.names.fill(table.truth, until=f"'{moment}{zone}'")),
+        sql.SQL(", ").join(columns), _filled(deployment, table, repeating, table.truth, until)
+    )
+
+
+def _repeating(connection: Connection, deployment: Deployment, table: CounterTable) -> list[Stream]:
+    """The first stream of each table that is counted in, where the table has an id twice or a row without one."""
+    counted_in = " ".join([table.truth, *(agreement.disagreements for agreement in table.agreements)])
+    streams: dict[str, Stream] = {}
+    for stream in deployment.platform.streams:
+        if f"{{{stream.table.name}}}" in counted_in:
+            streams.setdefault(stream.table.name, stream)
+    return [stream for stream in streams.values() if _repeats(connection, deployment, stream)]
+
+
+def _repeats(connection: Connection, deployment: Deployment, stream: Stream) -> bool:
+    guaranteed = connection.execute(unique_id_query(deployment, stream)).fetchone()
+    if guaranteed == (True, True):
+        return False
+    # Reading the ids alone costs little beside sorting whole rows, and most tables without the guarantee keep it.
+    names = deployment.names
+    found = connection.execute(
+        sql.SQL("select exists (select from {table} group by {id} having count(*) > 1 or {id} is null)").format(
+            table=names.table(stream.table), id=names.column(stream.table, stream.id)
+        )
+    ).fetchone()
+    return found == (True,)
+
+
+def _filled(
+    deployment: Deployment, table: CounterTable, repeating: Sequence[Stream], template: str, until: datetime | None
+) -> sql.Composed:
+    """SQL of the platform's spec with its names; a table whose ids repeat is read with one row for each id.
+
+    Only rows that have a day count, as in the lake, and of those the ones before `until`.
+    """
+    names = deployment.names
+    # A time without zone is UTC; the comparison is written so that the session's zone does not matter.
+    zone = "" if table.events.table.column(table.events.time).type == "timestamp" else "+00"
+    moment = sql.Literal(until.astimezone(UTC).strftime(f"%Y-%m-%d %H:%M:%S{zone}")) if until else END_OF_TIMES
+    once = {stream.table.name: sql.Identifier(f"{stream.table.name} once") for stream in repeating}
+    query = sql.SQL(names.fill(template, once, since=FIRST_TIME.as_string(), until=moment.as_string()))
+    if not repeating:
+        return sql.Composed([query])
+    return sql.SQL("with {} select * from ({}) as counted").format(
+        sql.SQL(", ").join(
+            sql.SQL(
+                "{name} as not materialized "
+                "(select distinct on ({id}) {columns} from {table} where {id} is not null order by {order})"
+            ).format(
+                name=once[stream.table.name],
+                id=names.column(stream.table, stream.id),
+                columns=sql.SQL(", ").join(names.column(stream.table, one.name) for one in stream.table.columns),
+                table=names.table(stream.table),
+                order=once_order(deployment, stream),
+            )
+            for stream in repeating
+        ),
+        query,
     )
 
 

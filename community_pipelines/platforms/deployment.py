@@ -37,21 +37,26 @@ class Names:
         """The quoted column."""
         return sql.Identifier(self.column_name(table, column))
 
-    def fill(self, template: str, **values: str) -> str:
-        """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name."""
-        tables = {table.name: _Filler(self, table) for table in self.platform.all_tables}
+    def fill(self, template: str, instead: Mapping[str, sql.Identifier] | None = None, **values: str) -> str:
+        """SQL with `{table}`, `{table.column}` and `{value}` replaced. KeyError for an undeclared name.
+
+        `instead` names what takes the place of tables, with the same columns.
+        """
+        read = {table.name: self.table(table) for table in self.platform.all_tables} | dict(instead or {})
+        tables = {table.name: _Filler(self, table, read[table.name]) for table in self.platform.all_tables}
         return template.format(**tables, **values)
 
 
 class _Filler:
     """What `str.format` asks for `{table}` and `{table.column}`."""
 
-    def __init__(self, names: Names, table: Table) -> None:
+    def __init__(self, names: Names, table: Table, read: sql.Identifier) -> None:
         self._names = names
         self._table = table
+        self._read = read
 
     def __str__(self) -> str:
-        return self._names.table(self._table).as_string()
+        return self._read.as_string()
 
     def __getattr__(self, column: str) -> str:
         self._table.column(column)

@@ -180,8 +180,8 @@ class Counter:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two places of the app that should say the same. `disagreements` is SQL, with names in braces, for the rows
-    (entity, value on one side, value on the other) where they do not."""
+    """Two places of the app that should say the same. `disagreements` is SQL, with braces as in the truth of a
+    CounterTable, for the rows (entity, value on one side, value on the other) where they do not."""
 
     name: str
     description: str
@@ -193,8 +193,9 @@ class CounterTable:
     """The counters of one app table, counted in one snapshot of the source.
 
     `truth` is SQL with `{name}` for the mapped, quoted tables and `{name.column}` for their columns; it gives
-    `key` and one column for each way to count each counter, for every entity that has anything to count before
-    `{until}`. What is only known as it is now, such as rows without a time, is counted as it is now.
+    `key` and one column for each way to count each counter, for every entity that has anything to count from `{since}`
+    on and before `{until}`: what lies outside belongs to no day. What has no time is counted as it is now. Where ids of
+    a stream's table repeat, `{name}` stands for one row of each id, the same one as in the lake.
     `history_model` explains the counters day by day. `events` is the stream whose oldest row tells whether the source
     still holds all history: since `log` is true, a condition in SQL, of the history's rows that these events explain.
     `log` is None where all truth is the app's present rows.

@@ -207,7 +207,7 @@ COUNTERS = CounterTable(
                 count(*) filter (where {community_events.event_type} = 'use') as uses_count
             from {community_events}
             where {community_events.event_type} in ('view', 'use')
-                and {community_events.created_at} < {until}
+                and {community_events.created_at} >= {since} and {community_events.created_at} < {until}
             group by {community_events.template_id}
         ),
         last_words as (
@@ -217,7 +217,7 @@ COUNTERS = CounterTable(
             from {community_events}
             where {community_events.event_type} in ('favorite', 'unfavorite')
                 and {community_events.user_id} is not null
-                and {community_events.created_at} < {until}
+                and {community_events.created_at} >= {since} and {community_events.created_at} < {until}
             order by {community_events.template_id}, {community_events.user_id},
                 {community_events.created_at} desc, {community_events.id} desc
         ),
@@ -254,6 +254,8 @@ COUNTERS = CounterTable(
                 from {community_events} as events
                 join {users} as users on users.{users.id} = events.{community_events.user_id}
                 where events.{community_events.event_type} in ('favorite', 'unfavorite')
+                    and events.{community_events.created_at} >= {since}
+                    and events.{community_events.created_at} < {until}
                 order by events.{community_events.template_id}, events.{community_events.user_id},
                     events.{community_events.created_at} desc, events.{community_events.id} desc
             ),
