@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from community_pipelines.flow.counters import Counters
-from community_pipelines.flow.describe import markdown_table, model_upstream
+from community_pipelines.flow.describe import counting_rules, markdown_table, model_upstream
 from community_pipelines.flow.model import SqlModel, contract_bounds, volume_bounds
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.lineage import column_lineage
@@ -111,11 +111,20 @@ def _model(step: SqlModel) -> Iterator[str]:
 def _counters(step: Counters) -> Iterator[str]:
     yield (
         f"Cached counters of `{step.table.table.name}`, corrected by drift once for a window of days and explained by "
-        f"`{step.table.history_model}`."
+        f"`{step.table.history_model}`. As in the lake, rows whose time belongs to no day do not count, and where "
+        "PostgreSQL does not guarantee unique ids an id is one row: the earliest one, at equal times the first by the "
+        "text of its other columns in their order."
     )
-    yield markdown_table(
-        ["counter", "which rows count"], [(f"`{counter.column}`", counter.rule) for counter in step.table.counters]
-    )
+    yield markdown_table(["counter", "which rows count"], counting_rules(step.platform, step.table))
+    for counter, choice in step.table.choices:
+        unexplained = [f'"{option.name}"' for option in choice.options if not option.explained]
+        yield (
+            f"`[{step.platform.name}] {choice.setting}` chooses the rule by which `{counter.column}` is corrected. "
+            "What another rule says is counted in the same snapshot and shown beside it: in `community reconcile`, in "
+            "`community status` and with every run. "
+            f"With {' or '.join(unexplained)}, `{step.table.history_model}.{counter.total}` follows another rule than "
+            "the counter, and `totals_off_truth` leaves it out."
+        )
     yield _checks(step.bounds())
 
 

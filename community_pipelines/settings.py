@@ -21,6 +21,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -33,6 +35,10 @@ from pydantic_settings import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.spec import Platform
+from community_pipelines.platforms.stories.spec import STORIES
 
 CONFIG_FILE = "community.toml"
 
@@ -94,10 +100,18 @@ class PlatformSettings(BaseModel):
     publish_url: SecretStr | None = None
     counters: Literal["report", "apply"] | None = None
     drift_limit: float = Field(default=0.2, ge=0, description="Largest total |drift| to apply, as a share of the truth")
+    drift_limit_absolute: int = Field(
+        default=100, ge=0, description="Total |drift| to apply whatever its share of the truth; 0 for none"
+    )
     tables: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     _urls = field_validator("source_url", "publish_url")(_postgresql_url)
+
+    def chosen(self, setting: str) -> str | None:
+        """What is set of a choice that the platform declares; None when nothing is."""
+        value: str | None = getattr(self, setting, None)
+        return value
 
     @property
     def embedded(self) -> bool:
@@ -114,6 +128,18 @@ class PlatformSettings(BaseModel):
         if self.publish_url is not None and self.source_url is None:
             raise ValueError("publish_url is set but source_url is not: set the database that is read, too")
         return self
+
+
+def settings_of(platform: Platform) -> type[PlatformSettings]:
+    """The settings of a platform: those of every platform, and one for each choice that it declares."""
+    own: dict[str, Any] = {
+        choice.setting: (Literal[tuple(option.name for option in choice.options)] | None, None)
+        for _, choice in platform.choices
+    }
+    return create_model(f"{platform.name.capitalize()}Settings", __base__=PlatformSettings, **own)
+
+
+_OWN = {platform.name: settings_of(platform) for platform in (BAZAAR, STORIES)}
 
 
 class SnapshotSettings(BaseModel):
@@ -161,12 +187,17 @@ class Settings(BaseSettings):
     memory_limit: str = Field("300MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's memory limit")
     webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
     snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
-    bazaar: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
-    stories: PlatformSettings = Field(default_factory=lambda: PlatformSettings())
+    bazaar: PlatformSettings = Field(default_factory=_OWN["bazaar"])
+    stories: PlatformSettings = Field(default_factory=_OWN["stories"])
 
     _urls = field_validator("database_url")(_postgresql_url)
     _web_urls = field_validator("webhook_url")(_web_url)
     _folders = field_validator("home", "lake")(_home_of_user)
+
+    @field_validator(*_OWN, mode="before")
+    @classmethod
+    def _of_platform(cls, given: Any, info: ValidationInfo) -> PlatformSettings:
+        return _OWN[str(info.field_name)].model_validate(given)
 
     @classmethod
     def settings_customise_sources(
@@ -245,7 +276,7 @@ def _fault(item: Mapping[str, Any]) -> str:
     path = [str(part) for part in item["loc"]]
     kind, expected = item["type"], item["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        known = PlatformSettings.model_fields if path[0] in PLATFORM_NAMES else Settings.model_fields
+        known = _OWN[path[0]].model_fields if path[0] in _OWN else Settings.model_fields
         expected = f"there is no such setting, expected one of {', '.join(known)}"
     elif kind.startswith("date"):
         expected = "expected a day like 2026-01-31"

@@ -21,6 +21,7 @@ from tests.publishing import until_waiting
 
 FIRST, SECOND = number(1), number(2)
 ASSET = "counters/community_templates"
+NO_DRIFT = {"drift_limit": 0, "drift_limit_absolute": 0}
 
 
 @pytest.fixture
@@ -164,12 +165,13 @@ def test_an_external_database_is_only_reported_until_a_person_says_apply(gallery
 def test_a_drift_over_the_limit_is_refused_with_what_to_do(gallery: Gallery, tmp_path: Path) -> None:
     gallery.add_views(FIRST, at(0), 10)
     cache(gallery, FIRST, views=7)
-    careful = make_gallery(gallery.url, tmp_path, bazaar={"drift_limit": 0.2})
+    careful = make_gallery(gallery.url, tmp_path, bazaar={"drift_limit": 0.2, "drift_limit_absolute": 2})
     result = careful.run(0)[ASSET, day(0)]
     assert not result.accepted
     assert result.reason == (
-        "not corrected: the total drift of 3 is more than 20% of the truth (10); look at `community reconcile "
-        "bazaar`, and if it is right raise COMMUNITY_BAZAAR__DRIFT_LIMIT"
+        "not corrected: the total drift of 3 is more than 20% of the truth (10; COMMUNITY_BAZAAR__DRIFT_LIMIT) and "
+        "more than 2 (COMMUNITY_BAZAAR__DRIFT_LIMIT_ABSOLUTE); look at `community reconcile bazaar`, and if it is "
+        "right raise COMMUNITY_BAZAAR__DRIFT_LIMIT_ABSOLUTE to 3 or COMMUNITY_BAZAAR__DRIFT_LIMIT to 0.30"
     )
     assert careful.counters()[FIRST] == (7, 0, 0)
     assert corrections(careful) == []
@@ -179,9 +181,53 @@ def test_a_drift_over_the_limit_is_refused_with_what_to_do(gallery: Gallery, tmp
     assert careful.counters()[FIRST] == (10, 0, 0)
 
 
+@pytest.mark.parametrize(("views", "absolute", "corrected"), [(100, None, 1), (101, None, 0), (3, 3, 1), (1, 0, 0)])
+def test_where_the_truth_is_0_a_drift_is_corrected_up_to_a_number(
+    gallery: Gallery, tmp_path: Path, views: int, absolute: int | None, corrected: int
+) -> None:
+    cache(gallery, FIRST, views=views)
+    own = {"drift_limit": 0.2} if absolute is None else {"drift_limit": 0.2, "drift_limit_absolute": absolute}
+    careful = make_gallery(gallery.url, tmp_path, bazaar=own)
+    outcome = apply(careful)
+    assert outcome.corrected == corrected
+    assert careful.counters()[FIRST] == (0 if corrected else views, 0, 0)
+    assert (outcome.refused is None) == bool(corrected)
+    if outcome.refused:
+        assert "is more than 20% of the truth (0; COMMUNITY_BAZAAR__DRIFT_LIMIT)" in outcome.refused
+        assert outcome.refused.endswith(f"if it is right raise COMMUNITY_BAZAAR__DRIFT_LIMIT_ABSOLUTE to {views}")
+
+
+def test_an_emptied_or_pruned_source_is_refused_although_little_would_be_lowered(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    careful = make_gallery(gallery.url, tmp_path, bazaar={"drift_limit_absolute": 1000})
+    gallery.add_views(FIRST, at(0), 3)
+    gallery.add_views(FIRST, at(2), 2)
+    careful.run(0, 2)
+    gallery.sql("delete from community_events where created_at < %s", (at(1),))
+    assert "it has been pruned" in str(apply(careful).refused)
+    gallery.sql("delete from community_events")
+    assert "the source is empty" in str(apply(careful).refused)
+    assert careful.counters()[FIRST] == (5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cached", "truth", "named"), [(71, 100, "0.29"), (1, 3, "0.67"), (0, 1, "1.00"), (7, 1, "6.00")]
+)
+def test_the_limits_that_the_refusal_names_are_large_enough(
+    gallery: Gallery, tmp_path: Path, cached: int, truth: int, named: str
+) -> None:
+    gallery.add_views(FIRST, at(0), truth)
+    cache(gallery, FIRST, views=cached)
+    refused = str(apply(make_gallery(gallery.url, tmp_path, bazaar=NO_DRIFT)).refused)
+    assert refused.endswith(f"COMMUNITY_BAZAAR__DRIFT_LIMIT to {named}")
+    raised = make_gallery(gallery.url, tmp_path, bazaar={**NO_DRIFT, "drift_limit": float(named)})
+    assert apply(raised).corrected == 1
+
+
 def test_refused_corrections_make_no_day_of_a_model_incomplete_or_stale(gallery: Gallery, tmp_path: Path) -> None:
     gallery.add_views(FIRST, at(0), 10)
-    careful = make_gallery(gallery.url, tmp_path, bazaar={"drift_limit": 0})
+    careful = make_gallery(gallery.url, tmp_path, bazaar=NO_DRIFT)
     assert not careful.run(0, 1)[ASSET, day(0)].accepted
     assert careful.settle(1) == []
     careful.run(1)

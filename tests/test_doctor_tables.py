@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from community_pipelines.counters.correct import reconcile
+from community_pipelines.counters.drift import measure
 from community_pipelines.databases import DatabaseError, connect
 from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
@@ -97,6 +98,12 @@ def test_the_minimum_grants_are_enough_for_nights_corrections_and_ingest_on_mapp
     assert app.run("select day from community.deletions_seen") == [(FIRST,)]
     assert reconcile(place, COUNTERS, "again", "apply").refused is None
     gallery.run(span(FIRST, 3), "again")
+    truths = measure(place, COUNTERS).truths
+    app.run(
+        'alter table "bazaar-vid_community_event" drop constraint community_events_pkey, add column secret text',
+        'insert into "bazaar-vid_community_event" select * from "bazaar-vid_community_event"',
+    )
+    assert measure(place, COUNTERS).truths == truths
 
     assert ingest_twice(app, place) == ["created", "created"]
     assert app.run("select status from community_templates where source_project_id is not null order by slug") == [

@@ -100,6 +100,14 @@ def test_a_gallery_with_other_names_needs_only_configuration(gallery: Gallery, t
     assert mapped.settle(1) != []
     newest = "select entity_id, counter, applied from community.counter_corrections order by id desc limit 1"
     assert mapped.sql(newest) == [(str(SECOND), "views_count", 1)]
+    gallery.sql(
+        'insert into "bazaar-vid_community_favorite" ("userId", "templateId") values (%s, %s), (%s, %s)',
+        ("ann", SECOND, "bob", SECOND),
+    )
+    by_rows = make_gallery(gallery.url, tmp_path, bazaar={**MAPPED, "favorites": "rows"})
+    assert by_rows.run(1)[ASSET, day(1)].accepted
+    favorites = 'select "favoritesCount" from "bazaar-vid_community_template" order by id'
+    assert gallery.sql(favorites) == [(0,), (2,)]
 
 
 RENAMED_FOR_SNAPSHOTS = """

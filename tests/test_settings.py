@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
-from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, load
+from community_pipelines.platforms.spec import Choice, Option
+from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, load, settings_of
 
 URL = "postgresql://clerk:hidden@db.example/app"
 
@@ -115,6 +119,30 @@ class TestWhereTheyComeFrom:
     def test_counters_of_an_external_database_are_only_reported_until_a_person_says_apply(self) -> None:
         assert load(bazaar={"source_url": URL}).bazaar.counters_mode == "report"
 
+    def test_a_choice_is_set_where_its_platform_declares_it_and_is_the_first_one_unless_set(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (counter, choice), *_ = BAZAAR.choices
+        assert (counter.column, choice.setting) == ("favorites_count", "favorites")
+
+        def taken() -> str:
+            return deployment(load(bazaar={"source_url": URL}), BAZAAR).taken(counter).name
+
+        assert taken() == "events"
+        write('[bazaar]\nfavorites = "rows"')
+        assert taken() == "rows"
+        monkeypatch.setenv("COMMUNITY_BAZAAR__FAVORITES", "events")
+        assert taken() == "events"
+
+    def test_a_platform_to_come_declares_a_choice_and_has_its_setting(self) -> None:
+        choice = Choice("likes", (Option("given", "all likes", "given"), Option("kept", "likes that stayed", "kept")))
+        table = STORIES.counter_tables[2]
+        counters = tuple(replace(one, rule=choice) if one.column == "like_count" else one for one in table.counters)
+        own = settings_of(replace(STORIES, counter_tables=(replace(table, counters=counters),)))
+        assert own.model_validate({"likes": "kept"}).chosen("likes") == "kept"
+        with pytest.raises(ValidationError, match="'given' or 'kept'"):
+            own.model_validate({"likes": "lost"})
+
     def test_an_empty_value_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", "")
         assert load().bazaar.embedded
@@ -150,6 +178,11 @@ class TestWrongOnes:
             ("DATABASE_URL", "sqlite:///hidden", "expected a URL like postgresql://"),
             ("BAZAAR__COUNTERS", "sometimes", "'report' or 'apply'"),
             ("BAZAAR__DRIFT_LIMIT", "-0.1", "greater than or equal to 0"),
+            ("BAZAAR__DRIFT_LIMIT_ABSOLUTE", "-1", "greater than or equal to 0"),
+            ("BAZAAR__FAVORITES", "hidden", "'events' or 'rows'"),
+            ("BAZAAR__FAVOURITES", "rows", "there is no such setting, expected one of source_url"),
+            ("BAZAAR__FAVOURITES", "rows", "tables, columns, favorites"),
+            ("STORIES__FAVORITES", "rows", "there is no such setting, expected one of source_url"),
             ("BAZAAR__SOURCE_URL", "hidden", "expected a URL like postgresql://user:password@host:5432/database"),
             ("BAZAAR__SOURCE_URL", "mysql://clerk:hidden@db.example/app", "found the scheme 'mysql'"),
             (
@@ -206,6 +239,14 @@ class TestWrongOnes:
             (
                 "[bazaar]\nsource = 'x'",
                 "bazaar.source (environment: COMMUNITY_BAZAAR__SOURCE): there is no such setting",
+            ),
+            (
+                "[stories]\nfavorites = 'rows'",
+                "stories.favorites (environment: COMMUNITY_STORIES__FAVORITES): there is no such setting",
+            ),
+            (
+                "[bazaar]\nfavorites = ['rows']",
+                "bazaar.favorites (environment: COMMUNITY_BAZAAR__FAVORITES): Input should",
             ),
             ("[bazaar.tables]\ncommunity_events = 5", "bazaar.tables.community_events"),
             ("[bazaar.columns]\ncommunity_events = 'createdAt'", "bazaar.columns.community_events"),

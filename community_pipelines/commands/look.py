@@ -52,7 +52,12 @@ def status(as_json: bool) -> None:
             ],
             "last_nightly_run": nightly,
             "counters": {
-                counters.table.name: {"entities": d.entities, "off": len(d.drifts), "drift": d.drift_total}
+                counters.table.name: {
+                    "entities": d.entities,
+                    "off": len(d.drifts),
+                    "drift": d.drift_total,
+                    "alternatives": [beside.totals for beside in d.alternatives],
+                }
                 for counters, d in drifts
             },
         }
@@ -72,6 +77,8 @@ def status(as_json: bool) -> None:
                 f"{drift.entities * len(counters.counters):,} are off, total drift {drift.drift_total:,} "
                 f"(mode: {place.settings.counters_mode})"
             )
+            for beside in drift.alternatives:
+                say(f"{counters.table.name}.{beside.line}")
         ran = f"{nightly['status']} for {nightly['day']}, {nightly['at']}" if nightly else "none yet"
         say(f"last nightly run: {ran}")
     if as_json:

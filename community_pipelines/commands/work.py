@@ -231,6 +231,16 @@ def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
             "corrected": outcome.corrected,
             "refused": outcome.refused,
             "drifts": [{**vars(drift), "drift": drift.drift} for drift in found.drifts],
+            "alternatives": [
+                {
+                    **beside.totals,
+                    "differences": [
+                        {"entity": entity, beside.chosen: value, beside.other: other}
+                        for entity, value, other in beside.differences
+                    ],
+                }
+                for beside in found.alternatives
+            ],
         }
         if as_json:
             continue
@@ -243,6 +253,14 @@ def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
             f"{counters.table.name}: {len(found.drifts):,} counters off, total drift {found.drift_total:,} of "
             f"{found.truth_total:,}; corrected {outcome.corrected:,}"
         )
+        for beside in found.alternatives:
+            if beside.differences:
+                title = (
+                    f"{counters.table.name}.{beside.counter}: the largest of {len(beside.differences):,} differences"
+                )
+                columns = ("entity", f"by {beside.chosen}", f"by {beside.other}")
+                console.print(table(title, columns, beside.differences[:20]))
+            say(f"{counters.table.name}.{beside.line}")
         if outcome.refused:
             say(f"not to be applied: {outcome.refused}", "red")
         elif found.drifts and not apply_:

@@ -173,7 +173,14 @@ class Counters:
     def _off_truth(self, window: Window, last: date, found: Reconciliation) -> int:
         """How many entities' newest totals differ from the truth as of that day's end."""
         contract = load_model(self.platform.name, self.table.history_model).contract
-        columns, totals = zip(*self.table.explained, strict=True)
+        explained_counters = [
+            (counter.column, counter.total)
+            for counter in self.table.counters
+            if counter.total is not None and window.deployment.taken(counter).explained
+        ]
+        if not explained_counters:
+            return 0
+        columns, totals = zip(*explained_counters, strict=True)
         newest = window.engine.connection.execute(
             f"""
             select {contract.entity}::varchar, {", ".join(totals)}
@@ -207,6 +214,14 @@ class Counters:
                     [drift.shown for drift in largest],
                 )
             )
+        for one in found.alternatives:
+            metadata[f"{one.counter} by {one.chosen}, as {one.setting} says"] = one.chosen_total
+            metadata[f"{one.counter} by {one.other}"] = one.other_total
+            metadata[f"{one.counter}: entities that differ"] = len(one.differences)
+            if one.differences:
+                metadata[f"{one.counter}: largest differences"] = dg.MetadataValue.md(
+                    markdown_table(["entity", f"by {one.chosen}", f"by {one.other}"], one.differences[:SHOWN_ROWS])
+                )
         for name, rows in found.disagreements.items():
             if rows:
                 metadata[name] = dg.MetadataValue.md(markdown_table(["entity", "by events", "by rows"], rows))

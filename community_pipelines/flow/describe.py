@@ -12,7 +12,7 @@ import dagster as dg
 
 from community_pipelines.models.lineage import column_lineage
 from community_pipelines.models.project import Contract, Model, load_model
-from community_pipelines.platforms.spec import Column, CounterTable, Platform, Stream, Table
+from community_pipelines.platforms.spec import Choice, Column, CounterTable, Platform, Stream, Table
 
 OWNERS = ["team:community-data"]
 
@@ -103,7 +103,7 @@ def model_spec(platform: Platform, group: str, model: Model, key: dg.AssetKey) -
 def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> dg.AssetSpec:
     """Cached counters on an app's table."""
     history = dg.AssetKey([platform.name, "counters", table.history_model])
-    rules = markdown_table(["counter", "counts"], [(counter.column, counter.rule) for counter in table.counters])
+    rules = markdown_table(["counter", "counts"], counting_rules(platform, table))
     return dg.AssetSpec(
         key,
         deps=[history, *(source_key(platform, one) for one in _counted(platform, table))],
@@ -120,6 +120,20 @@ def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> 
             **_code(Path(inspect.getfile(type(table))).with_name(platform.name) / "spec.py"),
         },
     )
+
+
+def counting_rules(platform: Platform, table: CounterTable) -> list[tuple[str, str]]:
+    """Each counter with which rows count; where there is a choice, each way with the setting that takes it."""
+    rules = []
+    for counter in table.counters:
+        for option in counter.options:
+            if isinstance(counter.rule, Choice):
+                default = ", the default" if option == counter.options[0] else ""
+                where = f' (`[{platform.name}] {counter.rule.setting} = "{option.name}"`{default})'
+            else:
+                where = ""
+            rules.append((f"`{counter.column}`", f"{option.rule}{where}"))
+    return rules
 
 
 def _counted(platform: Platform, table: CounterTable) -> list[Table]:

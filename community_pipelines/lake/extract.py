@@ -51,6 +51,8 @@ REPLAYED_UNTIL = """
     )
 """
 NO_TIME = "without a time"
+# No row has a day beyond these, be its time infinite or before Christ.
+FIRST_TIME, END_OF_TIMES = sql.Literal("0001-01-02"), sql.Literal("9999-12-30")
 REPLICA_CONFLICT = "40001"
 ATTEMPTS = 4
 
@@ -171,19 +173,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             return self._id_is_unique(stream)
 
     def _id_is_unique(self, stream: Stream) -> bool:
-        """Whether PostgreSQL itself guarantees that no id repeats."""
-        names = self.deployment.names
-        query = sql.SQL(
-            """
-            select count(*) > 0 from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-            where indrelid = {}::regclass and indisunique and indisvalid and indpred is null
-                and indnkeyatts = 1 and attname = {}
-            """
-        ).format(
-            sql.Literal(names.table(stream.table).as_string()),
-            sql.Literal(names.column_name(stream.table, stream.id)),
-        )
-        return bool(self._value(query.as_string())[0])
+        return bool(self._value(unique_id_query(self.deployment, stream).as_string())[0])
 
     def without_day(self, stream: Stream) -> dict[str, int]:
         """How many rows have no day (no time, an infinite one, one outside the years 1 to 9999), and how many lie
@@ -313,11 +303,53 @@ class SourceReader(AbstractContextManager["SourceReader"]):
 
 
 def oldest_query(deployment: Deployment, stream: Stream) -> sql.Composed:
-    """SQL for the time of the oldest row; times that belong to no day (infinite, before Christ) are left out."""
-    return sql.SQL("select min({})::timestamptz from {} where {} between '0001-01-02' and '9999-12-30'").format(
-        _time(deployment, stream),
-        deployment.names.table(stream.table),
-        deployment.names.column(stream.table, stream.time),
+    """SQL for the time of the oldest row; times that belong to no day are left out."""
+    return sql.SQL("select min({})::timestamptz from {} where {}").format(
+        _time(deployment, stream), deployment.names.table(stream.table), _has_day(deployment, stream)
+    )
+
+
+def unique_id_query(deployment: Deployment, stream: Stream) -> sql.Composed:
+    """SQL for whether PostgreSQL itself guarantees that no id repeats, and whether it guarantees that none is null."""
+    names = deployment.names
+    # An index of a table does not cover the tables that inherit from it; one of a partitioned table does.
+    return sql.SQL(
+        """
+        select count(*) > 0, coalesce(bool_and(attnotnull), false)
+        from pg_index
+        join pg_class on pg_class.oid = indrelid
+        join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+        where indrelid = {}::regclass and indisunique and indisvalid and indpred is null
+            and indnkeyatts = 1 and attname = {} and (relkind = 'p' or not relhassubclass)
+        """
+    ).format(
+        sql.Literal(names.table(stream.table).as_string()),
+        sql.Literal(names.column_name(stream.table, stream.id)),
+    )
+
+
+def once_order(deployment: Deployment, stream: Stream) -> sql.Composed:
+    """SQL for the order in which the first row of each id is the one that counts, here and in the truth of counters.
+
+    It is the earliest one that belongs to a day; among rows of one moment the columns that are copied decide, as text.
+    """
+    names = deployment.names
+    others = (
+        column.name for column in stream.columns if column.name not in (stream.id, stream.time) and not column.optional
+    )
+    return sql.SQL(", ").join(
+        [
+            names.column(stream.table, stream.id),
+            sql.SQL("({}) is not true").format(_has_day(deployment, stream)),
+            names.column(stream.table, stream.time),
+            *(sql.SQL('{}::text collate "C"').format(names.column(stream.table, name)) for name in others),
+        ]
+    )
+
+
+def _has_day(deployment: Deployment, stream: Stream) -> sql.Composed:
+    return sql.SQL("{time} >= {first} and {time} < {end}").format(
+        time=deployment.names.column(stream.table, stream.time), first=FIRST_TIME, end=END_OF_TIMES
     )
 
 
@@ -374,9 +406,8 @@ def _day_query(deployment: Deployment, stream: Stream, day: date, repeats: Repea
     """SQL for the rows of a day; given `repeats`, each id once, and without those that count on another day."""
     distinct = repeats is not None
     id_name = deployment.names.column(stream.table, stream.id)
-    time_name = deployment.names.column(stream.table, stream.time)
     once = sql.SQL("distinct on ({}) " if distinct else "").format(id_name)
-    order = sql.SQL(" order by {}, {}" if distinct else "").format(id_name, time_name)
+    order = sql.SQL(" order by {}" if distinct else "").format(once_order(deployment, stream))
     left_out = (
         sql.SQL(" and ({}) is not true").format(_is_one_of(deployment, stream, repeats.counted_elsewhere))
         if repeats is not None and repeats.counted_elsewhere

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
-from community_pipelines.platforms.spec import Column, Platform, Table
+from community_pipelines.platforms.spec import Choice, Column, Counter, Option, Platform, Table
 from community_pipelines.settings import ConfigurationError, PlatformSettings, Settings
 
 
@@ -53,24 +53,27 @@ class Names:
         """The declared columns that the database has."""
         return tuple(column for column in table.columns if self.has(table, column))
 
-    def fill(self, template: str, **values: str) -> str:
+    def fill(self, template: str, instead: Mapping[str, sql.Identifier] | None = None, **values: str) -> str:
         """SQL with `{table}`, `{table.column}` and `{value}` replaced.
 
-        KeyError for a name that is not declared, or a column that a database may not have.
+        `instead` names what takes the place of tables, with the same columns. KeyError for a name that is not
+        declared, or a column that a database may not have.
         """
-        tables = {table.name: _Filler(self, table) for table in self.platform.all_tables}
+        read = {table.name: self.table(table) for table in self.platform.all_tables} | dict(instead or {})
+        tables = {table.name: _Filler(self, table, read[table.name]) for table in self.platform.all_tables}
         return template.format(**tables, **values)
 
 
 class _Filler:
     """What `str.format` asks for `{table}` and `{table.column}`."""
 
-    def __init__(self, names: Names, table: Table) -> None:
+    def __init__(self, names: Names, table: Table, read: sql.Identifier) -> None:
         self._names = names
         self._table = table
+        self._read = read
 
     def __str__(self) -> str:
-        return self._names.table(self._table).as_string()
+        return self._read.as_string()
 
     def __getattr__(self, column: str) -> str:
         if self._table.column(column).optional:
@@ -88,15 +91,24 @@ class Deployment:
     names: Names
     settings: PlatformSettings
 
+    def setting(self, name: str) -> str:
+        """A setting of this platform as the environment has it, for messages."""
+        return f"COMMUNITY_{self.platform.name.upper()}__{name.upper()}"
+
     @property
     def source_setting(self) -> str:
         """The setting that holds the source's URL, for messages."""
-        return f"COMMUNITY_{self.platform.name.upper()}__SOURCE_URL"
+        return self.setting("source_url")
 
     @property
     def publish_setting(self) -> str:
         """The setting that holds the publishing URL, for messages."""
-        return f"COMMUNITY_{self.platform.name.upper()}__PUBLISH_URL"
+        return self.setting("publish_url")
+
+    def taken(self, counter: Counter) -> Option:
+        """The way to count it that the settings choose."""
+        name = self.settings.chosen(counter.rule.setting) if isinstance(counter.rule, Choice) else None
+        return next((option for option in counter.options if option.name == name), counter.options[0])
 
     def having(self, optional: Iterable[tuple[str, str]]) -> Deployment:
         """The same where the database has these optional columns, as (table, column), and no others."""

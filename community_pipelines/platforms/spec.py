@@ -154,24 +154,51 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class Option:
+    """One way to count: `name` is the setting's value, `rule` says which rows count, in words, and `column` is the
+    truth's column. `explained` tells whether the history's total follows the same rule."""
+
+    name: str
+    rule: str
+    column: str
+    explained: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Ways to count one counter. An owner takes one by the platform's setting of that name, the first one unless it is
+    set; the others are always counted and shown beside it."""
+
+    setting: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
 class Counter:
     """A cached value on an app's row that the pipeline keeps true.
 
-    `rule` says which rows count, in words; `total` is the column of the history model that explains it. A `sum` is
-    a number to which drift is added. A `latest` is a time: it is raised, and lowered only with a reason in the ledger;
-    in the ledger it is microseconds since 1970, and it has no total.
+    `rule` says which rows count, in words, or is the choice among several such rules; `total` is the column of the
+    history model that explains it. A `sum` is a number to which drift is added. A `latest` is a time: it is raised, and
+    lowered only with a reason in the ledger; in the ledger it is microseconds since 1970, and it has no total.
     """
 
     column: str
     total: str | None
-    rule: str
+    rule: str | Choice
     kind: Literal["sum", "latest"] = "sum"
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """All ways to count it, the default first; one that has no name where there is no choice."""
+        if isinstance(self.rule, Choice):
+            return self.rule.options
+        return (Option("", self.rule, self.column, explained=True),)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two places of the app that should say the same. `disagreements` is SQL, with names in braces, for the rows
-    (entity, value on one side, value on the other) where they do not."""
+    """Two places of the app that should say the same. `disagreements` is SQL, with braces as in the truth of a
+    CounterTable, for the rows (entity, value on one side, value on the other) where they do not."""
 
     name: str
     description: str
@@ -183,7 +210,9 @@ class CounterTable:
     """The counters of one app table, counted in one snapshot of the source.
 
     `truth` is SQL with `{name}` for the mapped, quoted tables and `{name.column}` for their columns; it gives
-    `key` and one column for each counter, for every entity that has anything to count before `{until}`.
+    `key` and one column for each way to count each counter, for every entity that has anything to count from `{since}`
+    on and before `{until}`: what lies outside belongs to no day. What has no time is counted as it is now. Where ids of
+    a stream's table repeat, `{name}` stands for one row of each id, the same one as in the lake.
     `history_model` explains the counters day by day. `events` is the stream whose oldest row tells whether the source
     still holds all history: since `log` is true, a condition in SQL, of the history's rows that these events explain.
     `log` is None where all truth is the app's present rows.
@@ -197,6 +226,11 @@ class CounterTable:
     events: Stream
     log: str | None = "true"
     agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def choices(self) -> tuple[tuple[Counter, Choice], ...]:
+        """The counters that an owner can choose a rule for, with their choices."""
+        return tuple((counter, counter.rule) for counter in self.counters if isinstance(counter.rule, Choice))
 
     @property
     def explained(self) -> tuple[tuple[str, str], ...]:
@@ -252,6 +286,11 @@ class Platform:
     counter_tables: tuple[CounterTable, ...]
     snapshots: Snapshots | None = None
     partitioned: tuple[PartitionedTable, ...] = ()
+
+    @property
+    def choices(self) -> tuple[tuple[Counter, Choice], ...]:
+        """The counters that an owner can choose a rule for, with their choices."""
+        return tuple(pair for table in self.counter_tables for pair in table.choices)
 
     @property
     def all_tables(self) -> tuple[Table, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from community_pipelines.platforms.spec import (
     Agreement,
+    Choice,
     Column,
     Counter,
     CounterTable,
     Dimension,
+    Option,
     Platform,
     RowRule,
     Snapshots,
@@ -192,7 +194,22 @@ COUNTERS = CounterTable(
         Counter(
             "favorites_count",
             "favorites_total",
-            "users whose last favorite or unfavorite event, by time then id, is a favorite",
+            Choice(
+                "favorites",
+                (
+                    Option(
+                        "events",
+                        "users whose last favorite or unfavorite event, by time then id, is a favorite",
+                        "favorites_by_events",
+                        explained=True,
+                    ),
+                    Option(
+                        "rows",
+                        "rows of community_favorites, of users and templates that exist",
+                        "favorites_by_rows",
+                    ),
+                ),
+            ),
         ),
         Counter("uses_count", "uses_total", "all use events"),
     ),
@@ -203,7 +220,7 @@ COUNTERS = CounterTable(
                 count(*) filter (where {community_events.event_type} = 'use') as uses_count
             from {community_events}
             where {community_events.event_type} in ('view', 'use')
-                and {community_events.created_at} < {until}
+                and {community_events.created_at} >= {since} and {community_events.created_at} < {until}
             group by {community_events.template_id}
         ),
         last_words as (
@@ -213,21 +230,28 @@ COUNTERS = CounterTable(
             from {community_events}
             where {community_events.event_type} in ('favorite', 'unfavorite')
                 and {community_events.user_id} is not null
-                and {community_events.created_at} < {until}
+                and {community_events.created_at} >= {since} and {community_events.created_at} < {until}
             order by {community_events.template_id}, {community_events.user_id},
                 {community_events.created_at} desc, {community_events.id} desc
         ),
-        favorites as (
-            select key, count(*) as favorites_count
+        by_events as (
+            select key, count(*) as favorites_by_events
             from last_words
             where event_type = 'favorite'
             group by key
+        ),
+        by_rows as (
+            select favorites.{community_favorites.template_id} as key, count(*) as favorites_by_rows
+            from {community_favorites} as favorites
+            join {users} as users on users.{users.id} = favorites.{community_favorites.user_id}
+            group by favorites.{community_favorites.template_id}
         )
         select key,
             coalesce(views_count, 0) as views_count,
-            coalesce(favorites_count, 0) as favorites_count,
+            coalesce(favorites_by_events, 0) as favorites_by_events,
+            coalesce(favorites_by_rows, 0) as favorites_by_rows,
             coalesce(uses_count, 0) as uses_count
-        from counted full join favorites using (key)
+        from counted full join by_events using (key) full join by_rows using (key)
     """,
     history_model="template_counters_daily",
     events=COMMUNITY_EVENTS,
@@ -243,6 +267,8 @@ COUNTERS = CounterTable(
                 from {community_events} as events
                 join {users} as users on users.{users.id} = events.{community_events.user_id}
                 where events.{community_events.event_type} in ('favorite', 'unfavorite')
+                    and events.{community_events.created_at} >= {since}
+                    and events.{community_events.created_at} < {until}
                 order by events.{community_events.template_id}, events.{community_events.user_id},
                     events.{community_events.created_at} desc, events.{community_events.id} desc
             ),

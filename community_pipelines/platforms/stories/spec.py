@@ -249,7 +249,8 @@ TOPIC_COUNTERS = CounterTable(
     truth="""
         select {scenes.topic_id} as key, count(*) as scene_count
         from {scenes}
-        where {scenes.status} = 'active' and {scenes.created_at} < {until}
+        where {scenes.status} = 'active'
+            and {scenes.created_at} >= {since} and {scenes.created_at} < {until}
         group by {scenes.topic_id}
     """,
     history_model="topic_counters_daily",
@@ -268,19 +269,21 @@ IDEA_COUNTERS = CounterTable(
         with scenes as (
             select {scenes.idea_id} as key, count(*) as scene_count
             from {scenes}
-            where {scenes.status} = 'active' and {scenes.created_at} < {until}
+            where {scenes.status} = 'active'
+                and {scenes.created_at} >= {since} and {scenes.created_at} < {until}
             group by {scenes.idea_id}
         ),
         likes as (
             select {likes.target_id} as key, count(*) as like_count
             from {likes}
-            where {likes.target_type} = 'idea' and {likes.created_at} < {until}
+            where {likes.target_type} = 'idea'
+                and {likes.created_at} >= {since} and {likes.created_at} < {until}
             group by {likes.target_id}
         ),
         views_of_scenes as (
             select {scene_views.scene_id} as scene_id, count(*) as views
             from {scene_views}
-            where {scene_views.created_at} < {until}
+            where {scene_views.created_at} >= {since} and {scene_views.created_at} < {until}
             group by {scene_views.scene_id}
         ),
         views as (
@@ -318,19 +321,21 @@ SCENE_COUNTERS = CounterTable(
                 count(distinct {segments.user_id}) as contributor_count,
                 max({segments.created_at}) as last_segment_at
             from {segments}
-            where {segments.status} = 'active' and {segments.created_at} < {until}
+            where {segments.status} = 'active'
+                and {segments.created_at} >= {since} and {segments.created_at} < {until}
             group by {segments.scene_id}
         ),
         views as (
             select {scene_views.scene_id} as key, count(*) as view_count
             from {scene_views}
-            where {scene_views.created_at} < {until}
+            where {scene_views.created_at} >= {since} and {scene_views.created_at} < {until}
             group by {scene_views.scene_id}
         ),
         likes as (
             select {likes.target_id} as key, count(*) as like_count
             from {likes}
-            where {likes.target_type} = 'scene' and {likes.created_at} < {until}
+            where {likes.target_type} = 'scene'
+                and {likes.created_at} >= {since} and {likes.created_at} < {until}
             group by {likes.target_id}
         )
         select key,
