@@ -94,6 +94,7 @@ class PlatformSettings(BaseModel):
     publish_url: SecretStr | None = None
     counters: Literal["report", "apply"] | None = None
     drift_limit: float = Field(default=0.2, ge=0, description="Largest total |drift| to apply, as a share of the truth")
+    gone_limit: float = Field(default=0.5, ge=0, le=1, description="Largest share of a table's entities gone at once")
     tables: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
 

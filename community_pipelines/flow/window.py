@@ -15,6 +15,7 @@ from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import Engine
+from community_pipelines.models.gone import Swept, sweeping
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import read_by_models
 from community_pipelines.platforms.deployment import Deployment
@@ -29,6 +30,7 @@ class Window:
     """The days that one run works on, and what its steps share.
 
     `withheld` grows as steps keep days back: later steps leave those days alone. `seconds` is what each stage took.
+    `swept` says at the end which rows left because their entities are gone.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Window:
     known: dict[tuple[str, date], Withheld]
     withheld: dict[date, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    swept: list[Swept] = field(default_factory=list)
 
     @property
     def platform(self) -> str:
@@ -144,5 +147,7 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
         with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
             known = withheld.current(connection, platform.name)
         engine = stack.enter_context(Engine(platform, lake, settings.memory_limit, settings.start_date, staging))
-        yield Window(settings, deployment, lake, days, run_id, staging, engine, known)
+        window = Window(settings, deployment, lake, days, run_id, staging, engine, known)
+        with sweeping(deployment, lake, run_id, settings.publish_rows) as window.swept:
+            yield window
         lake.remove_superseded(settings.superseded_days)
