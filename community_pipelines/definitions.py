@@ -15,6 +15,7 @@ import dagster as dg
 
 from community_pipelines import automation
 from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.maintenance.job import maintenance
 from community_pipelines.plan import PlatformStep
@@ -65,11 +66,16 @@ def platform_assets(
 ) -> dg.AssetsDefinition:
     """The daily chain of one platform over its databases and the lake."""
 
+    keys = {step.name: step.key for step in one.steps if isinstance(step, SqlModel)}
+
     @contextmanager
     def window(context: dg.AssetExecutionContext) -> Iterator[Window]:
         days = sorted(date.fromisoformat(key) for key in context.partition_keys)
         with open_window(settings, deployment(settings, one.platform), days, context.run.run_id) as opened:
             yield opened
+        for table in opened.swept:
+            context.log.info(table.text)
+            context.log_event(dg.AssetObservation(keys[table.model], metadata=table.metadata))
         seconds = {stage: round(spent, 2) for stage, spent in opened.seconds.items()}
         context.instance.add_run_tags(context.run.run_id, {SECONDS_TAG: json.dumps(seconds)})
 

@@ -28,9 +28,10 @@ from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.moved import days_to_read_again
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
+from community_pipelines.models.gone import Found, look
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
-from community_pipelines.models.publish import published_at, published_hashes
+from community_pipelines.models.publish import RECOMPUTE, published_at, published_hashes
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.platforms.spec import Stream
@@ -98,7 +99,8 @@ def make_plan(
 ) -> Plan:
     """The present state of all closed days.
 
-    Fingerprints are compared with the source for the days in `compare`, or for all days when it is None. Raises
+    Fingerprints are compared with the source for the days in `compare`, or for all days when it is None; then entities
+    that are gone or came back are looked for in the published tables, too. Raises
     SourceError when the source is not as declared, DatabaseError, ExtractError or LakeError for what is away.
     """
     require_tables(deployment)
@@ -113,6 +115,11 @@ def make_plan(
             if isinstance(step, SqlModel)
         }
         counted = {step.asset: _counted(connection, deployment, step) for step in steps if isinstance(step, Counters)}
+        found = {
+            step.asset: look(connection, deployment, step.model)
+            for step in steps
+            if isinstance(step, SqlModel) and step.model.contract.entity is not None and compare is None
+        }
     last = plan.closed[-1] if plan.closed else settings.start_date
     doubtful = doubtful_days(deployment, lake, settings.start_date, last, unaccepted(plan.withheld))
     inputs = Inputs(deployment.platform, lake, settings.start_date, doubtful)
@@ -147,11 +154,20 @@ def make_plan(
             plan.states[step.asset] = {
                 day: _model_state(step, day, lake, inputs, published[step.name], plan) for day in plan.closed
             }
+            _ask_for_sweep(plan.states[step.asset], found.get(step.asset))
         else:
             plan.states[step.asset] = {
                 day: _counters_state(step, day, counted[step.asset], plan) for day in plan.closed
             }
     return plan
+
+
+def _ask_for_sweep(states: dict[date, State], found: Found | None) -> None:
+    """Makes the newest day that is done stale where entities came or went: its numbers depend on who exists, and every
+    run ends with a sweep of all days."""
+    done = [day for day, state in states.items() if state.state == "done"]
+    if found is not None and found.anything and done:
+        states[max(done)] = State("stale", found.why, found.version)
 
 
 def unsettled_days(
@@ -221,6 +237,8 @@ def _model_state(
         return State("stale", f"released: {kept.release_reason}", f"released:{kept.content_hash}")
     if ledger.inputs != wanted:
         return State("stale", "what it was computed from has changed", wanted)
+    if published.get(day, "").startswith(RECOMPUTE):
+        return State("stale", "entities that it names are gone or came back: ranks close up", published[day])
     if published.get(day) != ledger.content_hash:
         return State("stale", "the lake's result is not published", ledger.content_hash)
     return State("done")

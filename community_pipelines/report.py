@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from community_pipelines.daily import AUDIT
+from community_pipelines.models.gone import SWEPT
 from community_pipelines.plan import Plan
 
 # A file or a pipe has no width: the names of assets fit into this one.
@@ -97,6 +98,7 @@ class PlatformSummary:
     quarantined: int = 0
     published: int = 0
     written: int = 0
+    left_out: int = 0
     corrected: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     whole: float = 0.0
@@ -114,6 +116,7 @@ class PlatformSummary:
         elif "published" in facts:
             self.published += int(_number(facts["published"]))
             self.written += int(_number(facts["published"])) if facts.get("changed") else 0
+            self.left_out += int(_number(facts.get("left out"))) if facts.get("changed") else 0
         elif "corrected" in facts and (run_id, key) not in self._corrections_seen:
             self._corrections_seen.add((run_id, key))
             self.corrected += int(_number(facts["corrected"]))
@@ -129,6 +132,7 @@ class PlatformSummary:
             "rows quarantined": self.quarantined,
             "metric rows published": self.published,
             "metric rows changed": self.written,
+            "metric rows left out": self.left_out,
             "counters corrected": self.corrected,
         }
         return {name: shown(count) for name, count in counts.items()}
@@ -157,6 +161,9 @@ class RunSummary:
             return True
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
             self._of(event.asset_key).add(event, event.asset_key, run_id)
+        if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION and event.asset_key is not None:
+            facts = event.asset_observation_data.asset_observation.metadata
+            self._of(event.asset_key).left_out += int(_number(facts[SWEPT].value)) if SWEPT in facts else 0
         return False
 
     def add_seconds(self, platform: str, seconds: Mapping[str, float], whole: float) -> None:

@@ -103,6 +103,7 @@ class PlatformSettings(BaseModel):
     drift_limit_absolute: int = Field(
         default=100, ge=0, description="Total |drift| to apply whatever its share of the truth; 0 for none"
     )
+    gone_limit: float = Field(default=0.5, ge=0, le=1, description="Largest share of a table's entities gone at once")
     tables: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
 

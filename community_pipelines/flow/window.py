@@ -15,8 +15,9 @@ from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import Engine
+from community_pipelines.models.gone import Swept, sweeping
 from community_pipelines.models.inputs import Inputs, Source, asset_of, sources_of
-from community_pipelines.models.project import load_model, model_names
+from community_pipelines.models.project import load_model, load_models
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
@@ -29,7 +30,8 @@ class Window:
     """The days that one run works on, and what its steps share.
 
     `withheld` grows as steps keep days back, by asset and day with the reason: what reads such an asset leaves those
-    days alone, and nothing else does. `seconds` is what each stage took.
+    days alone, and nothing else does. `seconds` is what each stage took. `swept`
+    says at the end which rows left because their entities are gone.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Window:
     known: dict[tuple[str, date], Withheld]
     withheld: dict[str, dict[date, str]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    swept: list[Swept] = field(default_factory=list)
 
     @property
     def platform(self) -> str:
@@ -140,8 +143,8 @@ def doubtful_days(
             found[source] = own(source).union(*map(of, upstream))
         return found[source]
 
-    for name in model_names(platform.name):
-        of(("models", name))
+    for model in load_models(platform.name):
+        of(("models", model.name))
     return found
 
 
@@ -170,5 +173,7 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
         with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
             known = withheld.current(connection, platform.name)
         engine = stack.enter_context(Engine(platform, lake, settings.memory_limit, settings.start_date, staging))
-        yield Window(settings, deployment, lake, days, run_id, staging, engine, known)
+        window = Window(settings, deployment, lake, days, run_id, staging, engine, known)
+        with sweeping(deployment, lake, run_id, settings.publish_rows) as window.swept:
+            yield window
         lake.remove_superseded(settings.superseded_days)

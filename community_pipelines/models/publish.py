@@ -1,15 +1,17 @@
 """Replaces whole days of a model's table in PostgreSQL, with a record of what was published.
 
 A transaction holds whole days. Unchanged days are not touched. Rows of entities that no longer exist are left
-out: their keys are locked against deletion while the transaction lasts.
+out and remembered: the keys of the others are locked against deletion while the transaction lasts. What is deleted
+after its rows were published is the business of gone.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -17,15 +19,19 @@ import pyarrow.csv as pa_csv
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
-from community_pipelines.duck import literal, session
-from community_pipelines.lake.files import Lake
+from community_pipelines.duck import first_row, literal, parquet, session
+from community_pipelines.lake.files import Lake, pin
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.models.project import Contract, Model
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import ENTITY_KEY, Table
+from community_pipelines.platforms.spec import ENTITY_KEY, Dimension, Platform, Table
 
 ATTEMPTS = 5
 COPY_ROWS = 65_536
+# What stands in the place of a content hash, which none of them equals, when a day is to be computed again because
+# entities came or went meanwhile, or published again as it is.
+RECOMPUTE = "compute again"
+REPUBLISH = "publish again"
 
 
 class PublishError(Exception):
@@ -47,6 +53,15 @@ class Published:
     written: bool
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What is recorded of a published day: the content that it is made of, and where its rows are."""
+
+    content_hash: str
+    rows: int
+    left_out: int
+
+
 def target_table(deployment: Deployment, model: Model) -> sql.Identifier:
     """The quoted table that the model is published to, by its mapped name when it is the app's."""
     schema, dot, name = model.contract.publish.partition(".")
@@ -62,13 +77,40 @@ def target_column(deployment: Deployment, model: Model, column: str) -> sql.Iden
     return deployment.names.column(deployment.platform.table(model.contract.publish), column)
 
 
-def published_hashes(connection: Connection, platform: str, table: str) -> dict[date, str]:
-    """The content hash of every day that was published to that table."""
+def publications(connection: Connection, platform: str, table: str) -> dict[date, Publication]:
+    """What is recorded of every day that was published to that table."""
     rows = connection.execute(
-        "select day, content_hash from community.publications where platform = %s and table_name = %s",
+        "select day, content_hash, rows, left_out from community.publications where platform = %s and table_name = %s",
         (platform, table),
     ).fetchall()
-    return dict(rows)
+    return {day: Publication(*rest) for day, *rest in rows}
+
+
+def published_hashes(connection: Connection, platform: str, table: str) -> dict[date, str]:
+    """The content hash of every day that was published to that table, or why it is no longer good."""
+    return {day: one.content_hash for day, one in publications(connection, platform, table).items()}
+
+
+def why_left_out(model: Model) -> str:
+    """Why rows of that model are left out."""
+    return f"their {model.contract.entity} no longer exists"
+
+
+def remember(connection: Connection, platform: str, table: str, entities: Sequence[str]) -> None:
+    """Notes whose rows are left out of that table, so that they are missed when they are back."""
+    connection.execute(
+        "insert into community.left_out_entities (platform, table_name, entity_id) select %s, %s, unnest(%s::text[]) "
+        "on conflict do nothing",
+        (platform, table, list(entities)),
+    )
+
+
+def entity_dimension(platform: Platform, model: Model) -> Dimension | None:
+    """The dimension by which the model knows who exists; None where nobody's numbers depend on that."""
+    for dimension in platform.dimensions:
+        if dimension.table.name == model.contract.entity_table and dimension.name in model.reads("source"):
+            return dimension
+    return None
 
 
 def published_at(connection: Connection, platform: str, table: str) -> dict[date, datetime]:
@@ -89,21 +131,21 @@ def publish(
     """
     platform, table = deployment.platform.name, model.contract.publish
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
-        recorded = published_hashes(connection, platform, table)
+        recorded = publications(connection, platform, table)
         done: dict[date, Published] = {}
         changed: dict[date, int] = {}
         for day in days:
             ledger = lake.ledger("models", platform, model.name, day)
             if ledger is None:
                 raise PublishError(f"{platform}: {model.name} has no file for {day}; run the day first")
-            if recorded.get(day) == ledger.content_hash:
-                done[day] = Published(day, ledger.accepted, 0, written=False)
+            known = recorded.get(day)
+            if known is not None and known.content_hash == ledger.content_hash:
+                done[day] = Published(day, known.rows, known.left_out, written=False)
             else:
                 changed[day] = ledger.accepted
         for group in _groups(changed, rows_limit):
             for published in _group(connection, deployment, model, lake, group, run_id):
-                rows = published.rows if published.written else changed[published.day]
-                done[published.day] = replace(published, rows=rows)
+                done[published.day] = published
     return [done[day] for day in days]
 
 
@@ -146,14 +188,19 @@ def _transaction(
         pinned = dict(zip(days, files, strict=True))
         before = {day: read_ledger(file).content_hash for day, file in pinned.items()}
         # Another run may have published the same content while this one waited for the lock.
-        recorded = published_hashes(connection, platform, table)
-        published = [Published(day, 0, 0, written=False) for day in days if recorded.get(day) == before[day]]
-        days = [day for day in days if recorded.get(day) != before[day]]
+        recorded = publications(connection, platform, table)
+        same = {day: one for day, one in recorded.items() if before.get(day) == one.content_hash}
+        published = [Published(day, same[day].rows, same[day].left_out, False) for day in days if day in same]
+        days = [day for day in days if day not in same]
         if not days:
             return published
         paths = ", ".join(literal(str(pinned[day])) for day in days)
         engine.execute(f"create view rows as select * from read_parquet([{paths}], hive_partitioning = false)")
-        _keep_existing(connection, deployment, model.contract, engine)
+        remember(connection, platform, table, _keep_existing(connection, deployment, model.contract, engine))
+        hashes = {day: before[day] for day in days}
+        newest = max([*days, *recorded])
+        if newest in hashes and _exist_otherwise(deployment, model, lake, newest, pinned[newest].parent, engine):
+            hashes[newest] = f"{RECOMPUTE}: {run_id}"
         _replace(connection, deployment, model, days, engine)
         total = dict(engine.execute("select day, count(*) from rows group by day").fetchall())
         kept = dict(engine.execute("select day, count(*) from kept group by day").fetchall())
@@ -171,10 +218,10 @@ def _transaction(
             (
                 platform,
                 table,
-                f"their {model.contract.entity} no longer exists",
+                why_left_out(model),
                 run_id,
                 days,
-                [before[day] for day in days],
+                list(hashes.values()),
                 [kept.get(day, 0) for day in days],
                 list(left_out.values()),
             ),
@@ -192,17 +239,44 @@ def _content(lake: Lake, platform: str, model: Model, day: date) -> str:
 
 def _keep_existing(
     connection: Connection, deployment: Deployment, contract: Contract, engine: duckdb.DuckDBPyConnection
-) -> None:
-    """Makes the view `kept`: the rows whose entity is there, and stays there until the transaction ends."""
+) -> list[str]:
+    """Makes the view `kept`: the rows whose entity is there, and stays there until the transaction ends. Returns the
+    entities that are not there."""
     if contract.entity is None or contract.entity_table is None:
         engine.execute("create view kept as select * from rows")
-        return
+        return []
     keys = engine.sql(f'select distinct "{contract.entity}"::varchar as key from rows').to_arrow_table()
     entity = deployment.platform.table(contract.entity_table)
-    engine.register("existing", _existing(connection, deployment, entity, keys["key"].to_pylist()))
+    named = keys["key"].to_pylist()
+    existing = _existing(connection, deployment, entity, named)
+    engine.register("existing", existing)
     engine.execute(
         f'create view kept as select * from rows where "{contract.entity}"::varchar in (select key from existing)'
     )
+    there = set(existing["key"].to_pylist())
+    return [key for key in named if key not in there]
+
+
+def _exist_otherwise(
+    deployment: Deployment, model: Model, lake: Lake, day: date, folder: Path, engine: duckdb.DuckDBPyConnection
+) -> bool:
+    """Whether an entity of that day came or went since the dimension was read that the day was computed with: the
+    others' numbers count on it, such as ranks."""
+    dimension = entity_dimension(deployment.platform, model)
+    path = lake.dimension(deployment.platform.name, dimension.name) if dimension else None
+    if path is None or not path.exists():
+        return False
+    known = parquet(pin([path], folder), [])
+    (differs,) = first_row(
+        engine,
+        f"""
+        with named as (select distinct "{model.contract.entity}"::varchar as key from rows where day = ?),
+        known as (select "{ENTITY_KEY}"::varchar as key from {known})
+        select count(*) from named where (key in (from known)) <> (key in (from existing))
+        """,
+        [day],
+    )
+    return bool(differs)
 
 
 def _existing(connection: Connection, deployment: Deployment, entity: Table, keys: list[str]) -> pa.Table:
