@@ -81,7 +81,7 @@ def status(as_json: bool) -> None:
 
 @click.command()
 @click.option("--platform", help="Only this platform.")
-@click.option("--verify", is_flag=True, help="Also read every file again and compare its content hash.")
+@click.option("--verify", is_flag=True, help="Also verify the bytes of every file.")
 @as_json
 @command
 def account(platform: str | None, verify: bool, as_json: bool) -> None:
@@ -111,14 +111,14 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
     columns = ("stream", "day", "read", "accepted", "duplicates", "quarantined", "residue")
     for name in dict.fromkeys(row.platform for row in rows):
         shown = [
-            (r.stream, str(r.day), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
+            (r.stream, str(r.day or ""), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
             for r in rows
             if r.platform == name
         ]
         sums = [sum(row[n] for row in shown) for n in range(2, 7)]  # type: ignore[misc]
         console.print(table(f"{name}: rows read, and where they went", columns, [*shown, ("total", "", *sums)]))
     for row in wrong:
-        say(f"{row.platform}/{row.stream} {row.day}: {row.fault}", "red")
+        say(f"{row.platform}/{row.stream} {row.day or ''}: {row.fault}", "red")
     sys.exit(NO if wrong else 0)
 
 

@@ -50,6 +50,8 @@ class Counters:
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Reconciles once, then judges every day that no earlier step kept back."""
+        for day, damaged in self._kept_back(window).items():
+            window.withheld.setdefault(day, damaged)
         for day in window.days:
             if day in window.withheld:
                 yield DayResult(day, False, window.withheld[day])
@@ -71,6 +73,13 @@ class Counters:
                 why = f"not corrected: {outcome.refused}"
             yield DayResult(day, why is None, why, judged, metadata)
         window.accepted(self.asset, window.good_days())
+
+    def _kept_back(self, window: Window) -> dict[date, str]:
+        """The days whose history cannot be read: it begins with the first partition."""
+        name, last = self.table.history_model, window.days[-1]
+        damaged = window.damaged("models", name, days_between(min(window.settings.start_date, last), last))
+        asset = self.platform.asset("models", name)
+        return {day: f"{asset} {bad}: {why}" for bad, why in damaged.items() for day in window.days if bad <= day}
 
     def bounds(self) -> list[Bound]:
         """What a day of the counters must be like."""
@@ -127,7 +136,7 @@ class Counters:
         last_stale = "null"
         for day in days_between(min(window.settings.start_date, days[0]), days[-1]):
             newest_stale[day] = last_stale
-            ledger = window.lake.ledger("models", self.platform.name, model.name, day)
+            ledger, _ = window.lake.look("models", self.platform.name, model.name, day)
             if ledger is None or ledger.inputs != inputs.hash(model, day):
                 last_stale = literal(day.isoformat())
         judged = ", ".join(f"(date {literal(day.isoformat())}, {newest_stale[day]}::date)" for day in days)

@@ -133,8 +133,8 @@ def model_upstream(platform: Platform, model: Model) -> dict[str, tuple[dg.Asset
     found: dict[str, tuple[dg.AssetKey | None, list[str]]] = {}
     for name in model.reads("ref"):
         other = load_model(platform.name, name)
-        group = "counters" if name in {table.history_model for table in platform.counter_tables} else "metrics"
-        found[name] = (dg.AssetKey([platform.name, group, name]), other.contract.column_names())
+        key = dg.AssetKey([platform.name, platform.model_group(name), name])
+        found[name] = (key, other.contract.column_names())
     streams = {stream.name: stream for stream in platform.streams}
     dimensions = {dimension.name: dimension for dimension in platform.dimensions}
     for name in model.reads("source", platform.name):

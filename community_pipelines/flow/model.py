@@ -15,6 +15,7 @@ from community_pipelines.flow.describe import markdown_table, model_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
+from community_pipelines.models.inputs import kept_from
 from community_pipelines.models.project import Contract, Model, load_model
 from community_pipelines.models.publish import Published, publish
 from community_pipelines.platforms.spec import Platform
@@ -82,7 +83,8 @@ class SqlModel:
                     self._require(window, "raw", source, day, found)
             for ref in self.model.reads("ref"):
                 self._require(window, "models", ref, day, found)
-        return found
+        clean = [day for day in window.good_days() if day not in found]
+        return found | kept_from(self.model, self.platform, clean, window.settings.start_date, window.damaged)
 
     def _require(
         self, window: Window, kind: Literal["raw", "models"], name: str, day: date, found: dict[date, str]
@@ -115,8 +117,18 @@ class SqlModel:
                 good.append(day)
                 self._make_visible(window, staged[day])
         with window.timed("publish"):
+            for day, damaged in window.damaged("models", self.name, good).items():
+                window.withheld.setdefault(day, f"{self.asset}: {damaged}")
+                outcomes[day] = (outcomes[day][0], damaged, {})
+                good.remove(day)
             published = publish(
-                window.deployment, self.model, window.lake, good, window.run_id, window.settings.publish_rows
+                window.deployment,
+                self.model,
+                window.lake,
+                good,
+                window.run_id,
+                window.settings.publish_rows,
+                window.engine.files,
             )
         window.accepted(self.asset, good)
         by_day = {one.day: one for one in published}
@@ -127,8 +139,9 @@ class SqlModel:
     def _make_visible(self, window: Window, staged: StagedModelDay) -> None:
         ledger = staged.ledger
         place = (window.platform, self.name, ledger.day)
-        previous = window.lake.ledger("models", *place)
-        if previous and (previous.content_hash, previous.inputs) == (ledger.content_hash, ledger.inputs):
+        previous, _ = window.lake.look("models", *place)
+        same = previous and (previous.content_hash, previous.inputs) == (ledger.content_hash, ledger.inputs)
+        if same and not window.engine.damage("models", self.name, [ledger.day]):
             return
         window.lake.swap(staged.path, window.lake.path("models", *place))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ import dagster as dg
 
 from community_pipelines.flow.describe import markdown_table, raw_spec
 from community_pipelines.flow.window import Window
-from community_pipelines.flow_types import DayResult
+from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake
-from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.ledger import DamagedError, Ledger
 from community_pipelines.lake.writer import StagedDay
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.platforms.spec import Consistency, Platform, Stream
@@ -60,10 +60,13 @@ class Raw:
             oldest = source.oldest(self.stream)
             archived = pinned_days(window.deployment, self.stream)
             pinned = [day for day in window.days if day in archived]
+            damaged = self._damaged(window, pinned)
             for day in pinned:
-                if (ledger := window.lake.ledger("raw", window.platform, self.stream.name, day)) is not None:
+                ledger, _ = window.lake.look("raw", window.platform, self.stream.name, day)
+                if ledger is not None and day not in damaged:
                     yield DayResult(day, True, None, [], {**_metadata(ledger), "archived": str(archived.pop(day))})
             kept = set(pinned) - archived.keys()
+            window.accepted(self.asset, sorted(kept))
             days = [day for day in window.days if day not in kept]
             for start in range(0, len(days), CHUNK):
                 yield from self._chunk(window, source, days[start : start + CHUNK], oldest, archived)
@@ -76,13 +79,25 @@ class Raw:
         oldest: datetime | None,
         archived: Mapping[date, Path],
     ) -> Iterator[DayResult]:
-        with window.timed("extract"):
-            staged = {day: self._staged(window, source, day, archived.get(day)) for day in days}
+        staged: dict[date, StagedDay] = {}
+        for day in days:
+            try:
+                with window.timed("extract"):
+                    staged[day] = self._staged(window, source, day, archived.get(day))
+            except DamagedError as lost:
+                finding = Finding("its archive is whole", "archive", "error", False, str(lost), "the bytes of its seal")
+                judged, why = window.settle(self.asset, day, [finding], "", releasable=False)
+                yield DayResult(day, False, why, judged)
+        days = list(staged)
+        if not days:
+            return
         with window.timed("quality"):
-            previous = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in days}
+            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in days}
+            damaged = self._damaged(window, days)
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
             offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
-            profile = self._profile(window, staged, previous, oldest).assign(
+            unknown = {day for day in damaged if day not in archived}
+            profile = self._profile(window, staged, previous, unknown, oldest).assign(
                 **{rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules}
             )
             bounds = [*common_bounds(window.settings, self.stream), *self.all_bounds()]
@@ -91,23 +106,33 @@ class Raw:
         for day in days:
             ledger = staged[day].ledger
             judged, why = window.settle(
-                self.asset, day, findings[day], ledger.content_hash, _fingerprint(ledger.fingerprint)
+                self.asset,
+                day,
+                findings[day],
+                ledger.content_hash,
+                _fingerprint(ledger.fingerprint),
+                damaged=damaged.get(day),
             )
             kept = window.lake.path("withheld", window.platform, self.stream.name, day)
             if why is None:
                 kept.unlink(missing_ok=True)
-                self._make_visible(window.lake, staged[day])
+                self._make_visible(window.lake, staged[day], day in damaged)
                 accepted.append(day)
             else:
                 window.lake.swap(staged[day].quarantine or staged[day].data, kept)
             yield DayResult(day, why is None, why, judged, {**_metadata(ledger), **_offenders(offences, day)})
         window.accepted(self.asset, accepted)
 
+    def _damaged(self, window: Window, days: Sequence[date]) -> dict[date, str]:
+        """The days of which a file is not to be believed, and why."""
+        name = self.stream.name
+        return window.engine.damage("quarantine", name, days) | window.engine.damage("raw", name, days)
+
     def _staged(self, window: Window, source: SourceReader, day: date, archive: Path | None) -> StagedDay:
         if archive is None:
             return source.day(self.stream, day, window.staging, window.run_id, window.settings.grace)
         place = (window.deployment, self.stream, day, window.lake, archive)
-        return restored_day(*place, window.staging, window.run_id)
+        return restored_day(*place, window.staging, window.run_id, window.engine.files)
 
     @property
     def rules(self) -> tuple[Consistency | Examination, ...]:
@@ -123,8 +148,10 @@ class Raw:
         window: Window,
         staged: Mapping[date, StagedDay],
         previous: Mapping[date, Ledger | None],
+        unknown: Set[date],
         oldest: datetime | None,
     ) -> pd.DataFrame:
+        """One row per day. What the days `unknown` held cannot be told: their files are damaged."""
         frame = stream_profile(window.engine, self.stream, {day: one.data for day, one in staged.items()})
         ledgers = [one.ledger for one in staged.values()]
         ratios = volume_ratios(
@@ -137,14 +164,18 @@ class Raw:
             quarantined=[one.rows_quarantined for one in ledgers],
             quarantined_share=[one.rows_quarantined / one.read if one.read else 0.0 for one in ledgers],
             lost_share=[_lost(one, previous[one.day]) for one in ledgers],
-            pruned=[0 if self.stream.shrink_limit == 1 else _pruned(one, previous[one.day], oldest) for one in ledgers],
+            pruned=[
+                int(self.stream.shrink_limit != 1 and _pruned(one, previous[one.day], one.day in unknown, oldest))
+                for one in ledgers
+            ],
             volume_ratio=[ratios[one.day] for one in ledgers],
         )
 
-    def _make_visible(self, lake: Lake, staged: StagedDay) -> None:
+    def _make_visible(self, lake: Lake, staged: StagedDay, damaged: bool = False) -> None:
         ledger = staged.ledger
         place = (ledger.platform, ledger.name, ledger.day)
-        present = lake.ledger("raw", *place)
+        # A damaged file makes room, whatever its ledger says.
+        present = None if damaged else lake.look("raw", *place)[0]
         quarantine = lake.path("quarantine", *place)
         if present is not None and present.read_at > ledger.read_at:
             return
@@ -186,9 +217,9 @@ def _lost(ledger: Ledger, previous: Ledger | None) -> float:
     return max(0.0, (previous.read - ledger.read) / previous.read)
 
 
-def _pruned(ledger: Ledger, previous: Ledger | None, oldest: datetime | None) -> int:
-    had_rows = previous is not None and previous.read > 0
-    return int(had_rows and (oldest is None or ledger.day < oldest.date()))
+def _pruned(ledger: Ledger, previous: Ledger | None, unknown: bool, oldest: datetime | None) -> bool:
+    had_rows = unknown or (previous is not None and previous.read > 0)
+    return had_rows and (oldest is None or ledger.day < oldest.date())
 
 
 def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from community_pipelines import databases
 from community_pipelines.flow_types import Finding
 from community_pipelines.lake.extract import OpenDayError, SourceReader
-from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.files import Kind, Lake, days_between
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
@@ -76,12 +76,17 @@ class Window:
         content_hash: str,
         fingerprint: str = "",
         releasable: bool = True,
+        damaged: str | None = None,
     ) -> tuple[list[Finding], str | None]:
-        """The findings after any release, and why the day is kept back (None when it is accepted); records both."""
+        """The findings after any release, and why the day is kept back (None when it is accepted); records both.
+
+        `damaged` says what is wrong with the file that stays when the day is kept back.
+        """
         judged = apply_release(findings, content_hash, self.known.get((asset, day))) if releasable else list(findings)
         failures = [f for f in judged if f.severity == "error" and not f.success]
         if not failures:
             return judged, None
+        failures += [withheld.damage(damaged)] if damaged else []
         why = reason(failures)
         self.withheld.setdefault(day, f"{asset}: {why}")
         with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
@@ -89,6 +94,16 @@ class Window:
                 connection, self.platform, self.run_id, asset, day, failures, content_hash, fingerprint, releasable
             )
         return judged, why
+
+    def damaged(self, kind: Kind, name: str, days: Sequence[date]) -> dict[date, str]:
+        """The days whose file is not to be believed, and why; recorded, so that the plan asks for them again."""
+        found = self.engine.damage(kind, name, days)
+        if found:
+            asset = self.deployment.platform.asset(kind, name)
+            with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
+                for day, fault in found.items():
+                    withheld.record_damage(connection, self.platform, self.run_id, asset, day, fault)
+        return found
 
     def accepted(self, asset: str, days: Sequence[date]) -> None:
         """Records that days which were kept back before are accepted now."""
@@ -115,7 +130,9 @@ def doubtful_days(
         missing |= {day for day in span if day not in present}
     read = read_by_models(deployment.platform.name) | {stream.name for stream in deployment.platform.streams}
     return missing | {
-        day for (asset, day), entry in known.items() if not entry.released and asset.partition("/")[2] in read
+        day
+        for (asset, day), entry in known.items()
+        if not entry.released and not entry.damaged and asset.partition("/")[2] in read
     }
 
 
@@ -140,7 +157,7 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
                     f"clock says {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M}; end the window earlier"
                 )
             for dimension in platform.dimensions:
-                source.dimension(dimension, staging, lake.dimension(platform.name, dimension.name))
+                source.dimension(dimension, staging, lake, run_id)
         with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
             known = withheld.current(connection, platform.name)
         engine = stack.enter_context(Engine(platform, lake, settings.memory_limit, settings.start_date, staging))

@@ -6,11 +6,10 @@ A dimension's present state is no input: a template that is hidden today does no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from community_pipelines.lake.files import Kind, Lake, days_between
-from community_pipelines.lake.ledger import Ledger
 from community_pipelines.models.project import Dependency, Model
 from community_pipelines.platforms.spec import Platform
 
@@ -22,6 +21,39 @@ def window_days(model: Model, first: date, last: date, start: date) -> list[date
     return days_between(min(earliest, first), last)
 
 
+def kind_of(platform: Platform, dependency: Dependency) -> Kind | None:
+    """The kind of day files that a dependency is; None for what has none."""
+    if dependency.kind == "ref":
+        return "models"
+    return "raw" if dependency.name in {stream.name for stream in platform.streams} else None
+
+
+def kept_from(
+    model: Model,
+    platform: Platform,
+    days: Sequence[date],
+    start: date,
+    damage: Callable[[Kind, str, Sequence[date]], Mapping[date, str]],
+) -> dict[date, str]:
+    """The days (of `days`, ascending) that would be computed from a damaged file, with what is said of that file.
+
+    `damage` gives the damaged ones of a kind, a name and days.
+    """
+    found: dict[date, str] = {}
+    back = model.contract.reads_days_back
+    for dependency in model.dependencies:
+        kind = kind_of(platform, dependency)
+        if kind is None or not days:
+            continue
+        reach = window_days(model, days[0], days[-1], start) if dependency.unfiltered else days
+        for bad, why in damage(kind, dependency.name, reach).items():
+            for day in days:
+                reaches = dependency.unfiltered and bad < day and (back == "all" or (day - bad).days <= back)
+                if day == bad or reaches:
+                    found.setdefault(day, f"{platform.asset(kind, dependency.name)} {bad}: {why}")
+    return found
+
+
 class Inputs:
     """Hashes of what models read. `doubtful` are days whose file is missing or older than a withheld state."""
 
@@ -31,6 +63,7 @@ class Inputs:
         self.start = start
         self.doubtful = frozenset(doubtful)
         self._days: dict[tuple[Kind, str, date], str] = {}
+        self._faults: dict[tuple[Kind, str, date], str] = {}
         self._prefixes: dict[tuple[Kind, str], tuple[date, list[bytes]]] = {}
 
     def complete(self, model: Model, day: date) -> bool:
@@ -41,7 +74,7 @@ class Inputs:
         """The hash of the model's SQL and of every day file that it reads for that day."""
         digest = hashlib.sha256(model.sql.encode())
         for dependency in model.dependencies:
-            kind = self._kind(dependency)
+            kind = kind_of(self.platform, dependency)
             if kind is None:
                 continue
             if not dependency.unfiltered:
@@ -53,15 +86,15 @@ class Inputs:
                     digest.update(self._day(kind, dependency.name, earlier).encode())
         return digest.hexdigest()[:32]
 
-    def _kind(self, dependency: Dependency) -> Kind | None:
-        if dependency.kind == "ref":
-            return "models"
-        return "raw" if dependency.name in {stream.name for stream in self.platform.streams} else None
+    def fault(self, kind: Kind, name: str, day: date) -> str:
+        """What is wrong with the footer of that day's file; empty when nothing is, and when there is none."""
+        self._day(kind, name, day)
+        return self._faults[kind, name, day]
 
     def _day(self, kind: Kind, name: str, day: date) -> str:
         key = (kind, name, day)
         if key not in self._days:
-            ledger: Ledger | None = self.lake.ledger(kind, self.platform.name, name, day)
+            ledger, self._faults[key] = self.lake.look(kind, self.platform.name, name, day)
             doubt = "?" if day in self.doubtful else ""
             self._days[key] = f"{day}={ledger.content_hash if ledger else '-'}{doubt};"
         return self._days[key]

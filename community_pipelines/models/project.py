@@ -160,10 +160,14 @@ def load_model(platform: str, name: str, folder: Path = MODELS_FOLDER) -> Model:
     return model
 
 
+def model_names(platform: str) -> list[str]:
+    """The names of the platform's models, sorted."""
+    return sorted(path.stem for path in (MODELS_FOLDER / platform).glob("*.sql"))
+
+
 def read_by_models(platform: str) -> set[str]:
     """The names of the platform's models that another model reads."""
-    names = sorted(path.stem for path in (MODELS_FOLDER / platform).glob("*.sql"))
-    return {ref for name in names for ref in load_model(platform, name).reads("ref")}
+    return {ref for name in model_names(platform) for ref in load_model(platform, name).reads("ref")}
 
 
 def _contract(path: Path, name: str) -> Contract:

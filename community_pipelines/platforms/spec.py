@@ -254,3 +254,11 @@ class Platform:
             if stream.name == name:
                 return stream
         raise KeyError(f"platform {self.name} declares no stream {name!r}")
+
+    def model_group(self, name: str) -> Literal["metrics", "counters"]:
+        """The group of a model: counters explain cached ones, all others are metrics."""
+        return "counters" if name in {table.history_model for table in self.counter_tables} else "metrics"
+
+    def asset(self, kind: str, name: str) -> str:
+        """The asset (`raw/community_events`) that makes the day files of that kind (raw, quarantine or models)."""
+        return f"{self.model_group(name)}/{name}" if kind == "models" else f"raw/{name}"
