@@ -17,7 +17,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from community_pipelines.duck import first_row, parquet, session
-from community_pipelines.lake.ledger import DamagedError, LakeError, Ledger, read_ledger
+from community_pipelines.lake.ledger import METADATA_KEY, DamagedError, LakeError, Ledger, read_ledger
 from community_pipelines.lake.seal import footer_of, verify
 from community_pipelines.lake.writer import content_hash_sql, hash_label
 
@@ -55,7 +55,8 @@ def _is_from_before(path: Path) -> bool:
     with path.open("rb") as file:
         footer = footer_of(file)
     try:
-        return b'"seal": "' not in footer and pq.read_metadata(path).num_rows >= 0
+        known = pq.read_metadata(path).metadata or {}
+        return METADATA_KEY not in known and b'"seal": "' not in footer
     except Exception:  # whatever is wrong with it, it is not a file from before
         return False
 
