@@ -97,7 +97,7 @@ def prepare_stories() -> dict[str, float]:
         return {}
     with SourceReader(place) as source, lake.staging(STORIES.name, "bench") as staging:
         for dimension in STORIES.dimensions:
-            source.dimension(dimension, staging, lake.dimension(STORIES.name, dimension.name))
+            source.dimension(dimension, staging, lake, "bench")
         for stream in STORIES.streams:
             for day in days:
                 staged = source.day(stream, day, staging, "bench", settings.grace)

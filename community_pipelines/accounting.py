@@ -14,20 +14,21 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from community_pipelines.duck import first_row, parquet, session
+from community_pipelines.duck import session
 from community_pipelines.lake.files import Kind, Lake
-from community_pipelines.lake.ledger import METADATA_KEY, LakeError, Ledger
-from community_pipelines.lake.writer import content_hash_sql, hash_label
+from community_pipelines.lake.ledger import METADATA_KEY, Ledger
+from community_pipelines.lake.verified import counts_by_rule, fault_of, made_anew
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 from community_pipelines.settings import Settings
+from community_pipelines.verification import stored_fault
 
 LOOK_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class AccountRow:
-    """One UTC day of one stream. Counts are rows.
+    """One UTC day of one stream, or a damaged file of another kind. Counts are rows.
 
     `read` and `duplicates` are what the extract noted, `accepted` and `quarantined` (by rule) are counted in the
     files. `residue` is what is missing (negative: too much) and `fault` says why and what to do; 0 and empty for a true
@@ -36,7 +37,7 @@ class AccountRow:
 
     platform: str
     stream: str
-    day: date
+    day: date | None
     read: int
     accepted: int
     duplicates: int
@@ -63,29 +64,31 @@ def account(
 ) -> list[AccountRow]:
     """The days of every stream, ascending; needs no database.
 
-    With `verify` every file is read to its end and its content hash compared with its ledger's, one file at a
-    time; a model's file that fails adds a row named `models/<model>`, without counts. `advance` is called with
-    the number of days done.
+    With `verify` the bytes of every file are verified, one file at a time. A file that fails and is no day file of a
+    stream adds a row without counts, named by its kind (`models/<model>`, `dimensions/<dimension>`); only an archive
+    from before there were seals needs the database. `advance` is called with the number of days or files done.
     """
     lake = Lake(settings.lake_folder)
     platform = deployment.platform.name
     rows = []
     with session(memory_limit=settings.memory_limit, threads=2) as engine:
         for stream in deployment.platform.streams:
-            of_stream = []
+            of_stream = {}
             for day in _days(lake, platform, stream):
-                of_stream.append(_day(engine, lake, platform, stream, day, verify))
+                of_stream[day] = _day(engine, lake, platform, stream, day, verify)
                 advance(1)
-            if any(row.fault for row in of_stream):
+            if any(row.fault for row in of_stream.values()):
                 # A run replaces two files one after the other, and a file that is replaced while it is read looks
                 # damaged: look again before calling it a fault.
                 time.sleep(LOOK_AGAIN_SECONDS)
-            rows += [_day(engine, lake, platform, stream, row.day, verify) if row.fault else row for row in of_stream]
-        for name in _model_names(lake, platform) if verify else ():
-            for day in lake.days("models", platform, name):
-                if any(_model_day(engine, lake, platform, name, day)):
+            for day, row in of_stream.items():
+                rows.append(_day(engine, lake, platform, stream, day, verify) if row.fault else row)
+        for file in lake.everything(platform) if verify else ():
+            if file.kind not in ("raw", "quarantine"):
+                if stored_fault(deployment, lake, file):
                     time.sleep(LOOK_AGAIN_SECONDS)
-                    rows += _model_day(engine, lake, platform, name, day)
+                if fault := stored_fault(deployment, lake, file):
+                    rows.append(AccountRow(platform, f"{file.kind}/{file.name}", file.day, 0, 0, 0, {}, 0, fault))
                 advance(1)
     return rows
 
@@ -107,15 +110,10 @@ def without_day(settings: Settings, deployment: Deployment) -> dict[str, dict[st
     return found
 
 
-def _model_names(lake: Lake, platform: str) -> list[str]:
-    folder = lake.root / "models" / platform
-    return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
-
-
 def _days(lake: Lake, platform: str, stream: Stream) -> list[date]:
     # A day that models were computed for had a file once.
     places: list[tuple[Kind, str]] = [("raw", stream.name), ("quarantine", stream.name)]
-    places += [("models", name) for name in _model_names(lake, platform)]
+    places += [("models", name) for name in lake.names("models", platform)]
     return sorted({day for kind, name in places for day in lake.days(kind, platform, name)})
 
 
@@ -128,31 +126,31 @@ def _day(
     quarantined: dict[str, int] = {}
     if broken is not None and not broken.fault:
         try:
-            quarantined = _by_rule(engine, broken.path)
+            quarantined = counts_by_rule(engine, broken.path)
         except duckdb.Error as error:
-            faults.append(f"{broken.path} cannot be read ({_first_line(error)}); {_again(platform, day)}")
+            faults.append(f"{broken.path} cannot be read ({_first_line(error)}); {made_anew(platform, day)}")
     # Both files of a day carry the same ledger, so either says what was read.
     ledger = next((one.ledger for one in (data, broken) if one is not None and one.ledger is not None), None)
     if data is None:
-        faults.append(f"{lake.path('raw', platform, stream.name, day)} is gone; {_again(platform, day)}")
+        faults.append(f"{lake.path('raw', platform, stream.name, day)} is gone; {made_anew(platform, day)}")
     elif ledger is not None and not faults:
         faults += _disagreement(ledger, broken, quarantined, lake.path("quarantine", platform, stream.name, day))
     if verify and not faults:
-        faults += [fault for one in (data, broken) if one is not None and (fault := _content_fault(engine, one))]
+        found = [fault_of(one.path) for one in (data, broken) if one is not None]
+        faults += [f"{fault}; {made_anew(platform, day)}" for fault in found if fault]
     read, duplicates = (ledger.read, ledger.duplicates) if ledger is not None else (0, 0)
     accepted = data.rows if data is not None else 0
     residue = read - accepted - duplicates - sum(quarantined.values())
     if residue and not faults:
-        faults.append(f"{residue} of {read} rows are not accounted for; {_again(platform, day)}")
+        faults.append(f"{residue} of {read} rows are not accounted for; {made_anew(platform, day)}")
     return AccountRow(platform, stream.name, day, read, accepted, duplicates, quarantined, residue, "; ".join(faults))
 
 
 def _file(lake: Lake, kind: Kind, platform: str, name: str, day: date) -> _File | None:
     path = lake.path(kind, platform, name, day)
-    try:
-        ledger = lake.ledger(kind, platform, name, day)
-    except LakeError as error:
-        return _damaged(path, str(error))
+    ledger, fault = lake.look(kind, platform, name, day)
+    if fault:
+        return _damaged(path, fault)
     if ledger is None:
         return None
     return _File(path, ledger, ledger.rows_quarantined if kind == "quarantine" else ledger.accepted, "")
@@ -167,17 +165,8 @@ def _damaged(path: Path, fault: str) -> _File:
     return _File(path, ledger, footer.num_rows, fault)
 
 
-def _by_rule(engine: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
-    return dict(
-        engine.execute(
-            "select rule, count(*) from read_parquet(?, hive_partitioning = false) group by rule order by rule",
-            [str(path)],
-        ).fetchall()
-    )
-
-
 def _disagreement(ledger: Ledger, broken: _File | None, quarantined: dict[str, int], place: Path) -> Iterator[str]:
-    again = _again(ledger.platform, ledger.day)
+    again = made_anew(ledger.platform, ledger.day)
     if broken is None and ledger.rows_quarantined:
         yield f"{place} is gone, with {ledger.rows_quarantined} rows; {again}"
     elif broken is not None and broken.ledger is not None and broken.ledger.read_at != ledger.read_at:
@@ -186,39 +175,5 @@ def _disagreement(ledger: Ledger, broken: _File | None, quarantined: dict[str, i
         yield f"{place} holds {quarantined} but the ledger says {ledger.quarantined}; {again}"
 
 
-def _model_day(
-    engine: duckdb.DuckDBPyConnection, lake: Lake, platform: str, name: str, day: date
-) -> Iterator[AccountRow]:
-    one = _file(lake, "models", platform, name, day)
-    fault = (one.fault or _content_fault(engine, one)) if one is not None else ""
-    if fault:
-        yield AccountRow(platform, f"models/{name}", day, 0, 0, 0, {}, 0, fault)
-
-
-def _content_fault(engine: duckdb.DuckDBPyConnection, one: _File) -> str:
-    """Why the file's content is not what its ledger says; empty when it is, and when the hash cannot be compared
-    because another major version of the engine made it."""
-    assert one.ledger is not None
-    day = (one.ledger.platform, one.ledger.day)
-    again = _again(*day, "it") if one.ledger.kind == "models" else _again(*day)
-    summed = content_hash_sql(pq.read_schema(one.path).names)
-    try:
-        found = first_row(engine, f"select count(*), {summed} from {parquet([one.path], [])}")
-    except duckdb.Error as error:
-        return f"{one.path} cannot be read ({_first_line(error)}); {again}"
-    label, expected = hash_label(*found), one.ledger.content_hash
-    # A quarantine file carries the ledger of its day, whose hash is that of the accepted rows.
-    if one.ledger.kind == "quarantine" or label.partition(":")[0] != expected.partition(":")[0]:
-        return ""
-    if label == expected:
-        return ""
-    return f"{one.path} does not hold the rows that were written (hash {label}, its ledger says {expected}); {again}"
-
-
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-def _again(platform: str, day: date, what: str = "this day's raw and quarantine files") -> str:
-    # A re-extracted day that equals its raw file is not written again, so that file has to make room, too.
-    return f"move {what} away and run `community backfill {platform} --from {day} --to {day}`"

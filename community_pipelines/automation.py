@@ -24,12 +24,15 @@ from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Platform, Stream
 from community_pipelines.platforms.stories.spec import STORIES, STREAM_SCENE_VIEWS
 from community_pipelines.settings import Settings
+from community_pipelines.verification import verify_sample
 
 YESTERDAY_EXISTS = "yesterday_exists"
+SAMPLE_VERIFIED = "sample_verified"
 
 _WEBHOOK_SECONDS = 10
 # So long after its end a day is the nightly schedule's, which runs half an hour after it.
 _NIGHT = timedelta(hours=2)
+_SHOWN_FILES = 20
 
 
 def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
@@ -42,9 +45,9 @@ def bazaar(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDe
     return platform(BAZAAR.name, daily, raw_key(BAZAAR, COMMUNITY_EVENTS), due(settings, BAZAAR, steps))
 
 
-def bazaar_yesterday(settings: Settings) -> StateCheck:
-    """The check that the gallery's events of yesterday are in the lake."""
-    return yesterday_exists(raw_key(BAZAAR, COMMUNITY_EVENTS), in_lake(settings, BAZAAR, COMMUNITY_EVENTS))
+def bazaar_state(settings: Settings) -> list[StateCheck]:
+    """The checks that the gallery's events of yesterday are in the lake, and that its files are sound."""
+    return state_checks(settings, BAZAAR, COMMUNITY_EVENTS)
 
 
 def stories(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
@@ -52,9 +55,19 @@ def stories(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsD
     return platform(STORIES.name, daily, raw_key(STORIES, STREAM_SCENE_VIEWS), due(settings, STORIES, steps))
 
 
-def stories_yesterday(settings: Settings) -> StateCheck:
-    """The check that yesterday's views of scenes are in the lake."""
-    return yesterday_exists(raw_key(STORIES, STREAM_SCENE_VIEWS), in_lake(settings, STORIES, STREAM_SCENE_VIEWS))
+def stories_state(settings: Settings) -> list[StateCheck]:
+    """The checks that yesterday's views of scenes are in the lake, and that its files are sound."""
+    return state_checks(settings, STORIES, STREAM_SCENE_VIEWS)
+
+
+def state_checks(settings: Settings, of: Platform, stream: Stream) -> list[StateCheck]:
+    """What is looked at every night, whatever runs: yesterday of that stream, and a sample of all files."""
+    key = raw_key(of, stream)
+
+    def damaged(day: date) -> Sequence[str]:
+        return verify_sample(deployment(settings, of), Lake(settings.lake_folder), day)
+
+    return [yesterday_exists(key, in_lake(settings, of, stream)), sample_verified(key, damaged)]
 
 
 def raw_key(of: Platform, stream: Stream) -> dg.AssetKey:
@@ -87,10 +100,10 @@ def platform(
     raw: dg.AssetKey,
     due: Callable[[bool], Sequence[Request]],
 ) -> dg.Definitions:
-    """One platform's nightly schedule, its sensor for stale days, and the schedule that checks yesterday.
+    """One platform's nightly schedule, its sensor for stale days, and the schedule that looks at its state.
 
-    `daily` has the check `yesterday_exists` on the asset `raw`. `due` gives the runs to make; it is asked to be
-    thorough (to compare every day with the source) once a day.
+    `daily` has the checks `yesterday_exists` and `sample_verified` on the asset `raw`. `due` gives the runs to make; it
+    is asked to be thorough (to compare every day with the source) once a day.
     """
     job = dg.define_asset_job(
         f"{name}_nightly",
@@ -99,8 +112,11 @@ def platform(
     )
     check_job = dg.define_asset_job(
         f"{name}_yesterday_exists",
-        selection=dg.AssetSelection.checks(dg.AssetCheckKey(raw, YESTERDAY_EXISTS)),
-        description="Whether the day before today is there; fails when it is not, so that the alert sees it.",
+        selection=dg.AssetSelection.checks(
+            dg.AssetCheckKey(raw, YESTERDAY_EXISTS), dg.AssetCheckKey(raw, SAMPLE_VERIFIED)
+        ),
+        description="Whether the day before today is there, and a sample of the files sound; fails when not, so that "
+        "the alert sees it.",
     )
     check_schedule = dg.ScheduleDefinition(
         name=f"{name}_yesterday_exists",
@@ -177,6 +193,27 @@ def yesterday_exists(raw: dg.AssetKey, exists: Callable[[date], bool]) -> StateC
         )
 
     return StateCheck(spec, judge)
+
+
+def sample_verified(raw: dg.AssetKey, damaged: Callable[[date], Sequence[str]]) -> StateCheck:
+    """The check that the files whose turn it is today (UTC) are sound; `damaged` says what is wrong with which."""
+    spec = dg.AssetCheckSpec(
+        SAMPLE_VERIFIED,
+        asset=raw,
+        description="The platform's files hold what was written: every night another 28th of them, of every kind.",
+    )
+
+    def judge() -> dg.AssetCheckResult:
+        found = damaged(datetime.now(UTC).date())
+        more = [f"and {len(found) - _SHOWN_FILES} more"] if len(found) > _SHOWN_FILES else []
+        return dg.AssetCheckResult(
+            asset_key=raw,
+            check_name=spec.name,
+            passed=not found,
+            description="; ".join([*found[:_SHOWN_FILES], *more]) or "every file whose turn it was is sound",
+        )
+
+    return StateCheck(spec, judge, alone=True)
 
 
 def alerts(settings: Settings) -> dg.Definitions:

@@ -92,14 +92,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         automation.alerts(settings),
     ]
     if BAZAAR.name in names:
-        bazaar_daily = platform_assets(settings, flow("bazaar"), days, [automation.bazaar_yesterday(settings)])
+        bazaar_daily = platform_assets(settings, flow("bazaar"), days, automation.bazaar_state(settings))
         parts += [
             dg.Definitions(assets=[*bazaar.SOURCES, bazaar_daily]),
             automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
             template_snapshots(settings),
         ]
     if STORIES.name in names:
-        stories_daily = platform_assets(settings, flow("stories"), days, [automation.stories_yesterday(settings)])
+        stories_daily = platform_assets(settings, flow("stories"), days, automation.stories_state(settings))
         parts += [
             dg.Definitions(assets=[*stories.SOURCES, stories_daily]),
             automation.stories(settings, flow("stories").steps, stories_daily),

@@ -23,13 +23,13 @@ from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.flow.window import doubtful_days, unaccepted
 from community_pipelines.lake.extract import SourceReader
-from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.files import Kind, Lake, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.moved import days_to_read_again
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.gone import Found, look
-from community_pipelines.models.inputs import Inputs
+from community_pipelines.models.inputs import Inputs, kept_from
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import RECOMPUTE, published_at, published_hashes
 from community_pipelines.platforms.deployment import Deployment
@@ -123,13 +123,20 @@ def make_plan(
     last = plan.closed[-1] if plan.closed else settings.start_date
     doubtful = doubtful_days(deployment, lake, settings.start_date, last, unaccepted(plan.withheld))
     inputs = Inputs(deployment.platform, lake, settings.start_date, doubtful)
+
+    def damage(kind: Kind, name: str, days: Sequence[date]) -> dict[date, str]:
+        asset = deployment.platform.asset(kind, name)
+        known = {day: entry.damage for (of, day), entry in plan.withheld.items() if of == asset and entry.damage}
+        found = {day: known.get(day) or inputs.fault(kind, name, day) for day in days}
+        return {day: fault for day, fault in found.items() if fault}
+
     for step in steps:
         if isinstance(step, Raw):
             present = set(lake.days("raw", platform, step.stream.name))
             kept = {
                 day: _fingerprint(plan.withheld[step.asset, day])
                 for day in plan.closed
-                if (step.asset, day) in plan.withheld
+                if (step.asset, day) in plan.withheld and plan.withheld[step.asset, day].fingerprint
             }
             pinned = pinned_days(deployment, step.stream)
             wanted = (set(plan.closed) if compare is None else set(compare)) - pinned.keys()
@@ -148,11 +155,21 @@ def make_plan(
             }
             again = {day: state for day, state in again.items() if day not in pinned}
             plan.states[step.asset] = {
-                day: _raw_state(day, present, late, again, plan.withheld.get((step.asset, day))) for day in plan.closed
+                day: _raw_state(
+                    day,
+                    present,
+                    late,
+                    again,
+                    plan.withheld.get((step.asset, day)),
+                    inputs.fault("raw", step.stream.name, day),
+                )
+                for day in plan.closed
             }
         elif isinstance(step, SqlModel):
+            unread = kept_from(step.model, deployment.platform, plan.closed, settings.start_date, damage)
             plan.states[step.asset] = {
-                day: _model_state(step, day, lake, inputs, published[step.name], plan) for day in plan.closed
+                day: _model_state(step, day, lake, inputs, published[step.name], plan, unread.get(day))
+                for day in plan.closed
             }
             _ask_for_sweep(plan.states[step.asset], found.get(step.asset))
         else:
@@ -184,7 +201,7 @@ def unsettled_days(
     # A day that was last read long ago may lie further back than the days that settle now.
     for day in closed:
         settled = day_bounds(day)[1] + timedelta(days=stream.settles_days) + settings.grace
-        ledger = lake.ledger("raw", platform, stream.name, day)
+        ledger, _ = lake.look("raw", platform, stream.name, day)
         wanted = min(settled, newest_close)
         if ledger is not None and ledger.read_at < wanted:
             found[day] = f"settling:{wanted:%Y-%m-%d}"
@@ -206,8 +223,13 @@ def _raw_state(
     late: Mapping[date, Fingerprint],
     again: Mapping[date, State],
     kept: Withheld | None,
+    fault: str,
 ) -> State:
     source = late.get(day)
+    if kept is None or kept.damaged:
+        if why := fault or (kept.why if kept is not None else ""):
+            return State("stale", f"damaged: {why}", f"damaged:{why}")
+        kept = None
     version = f"{source[0]}:{source[1]}" if source else ""
     if kept is not None and kept.released:
         return State("stale", f"released: {kept.release_reason}", f"released:{kept.content_hash}")
@@ -222,15 +244,27 @@ def _raw_state(
 
 
 def _model_state(
-    step: SqlModel, day: date, lake: Lake, inputs: Inputs, published: Mapping[date, str], plan: Plan
+    step: SqlModel,
+    day: date,
+    lake: Lake,
+    inputs: Inputs,
+    published: Mapping[date, str],
+    plan: Plan,
+    unread: str | None,
 ) -> State:
     if (upstream := _withheld_upstream(step, day, plan)) is not None:
         return upstream
     kept = plan.withheld.get((step.asset, day))
     wanted = inputs.hash(step.model, day)
+    ledger, fault = lake.look("models", plan.platform, step.name, day)
+    if unread is not None and (ledger is None or ledger.inputs != wanted):
+        return State("withheld", unread)
+    if kept is not None and kept.damaged:
+        return State("stale", f"damaged: {kept.why}", f"damaged:{kept.why}")
     if kept is not None and not kept.released:
         return State("withheld", kept.why)
-    ledger = lake.ledger("models", plan.platform, step.name, day)
+    if fault:
+        return State("stale", f"damaged: {fault}", f"damaged:{fault}")
     if ledger is None:
         return State("missing", version="missing")
     if kept is not None:

@@ -215,7 +215,7 @@ class LakeSession(AbstractContextManager["LakeSession"]):
             if _ends_as_parquet(path):
                 found.append(path)
             else:
-                again = "move it away and run its day again with `community backfill`"
+                again = "run its day again with `community backfill`"
                 self.notes.append(f"{path} is left out: it is no complete Parquet file; {again}")
         self._files += found
         return found

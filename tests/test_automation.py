@@ -15,7 +15,14 @@ import dagster as dg
 import pytest
 
 from community_pipelines import automation
-from community_pipelines.automation import day_partitions, failure_alert, platform, stale_days, yesterday_exists
+from community_pipelines.automation import (
+    day_partitions,
+    failure_alert,
+    platform,
+    sample_verified,
+    stale_days,
+    yesterday_exists,
+)
 from community_pipelines.daily import RUN_PROCESS, RunProcess, daily_assets
 from community_pipelines.flow_types import DayResult
 from community_pipelines.launch import failure_message
@@ -40,8 +47,8 @@ def _window(context: dg.AssetExecutionContext) -> Iterator[Any]:
 
 
 def _daily() -> dg.AssetsDefinition:
-    check = yesterday_exists(RAW, lambda day: False)
-    return daily_assets("shop_daily", [Raw()], day_partitions(date(2026, 1, 1)), "shop", _window, [check])
+    checks = [yesterday_exists(RAW, lambda day: False), sample_verified(RAW, lambda day: ["a file is damaged"])]
+    return daily_assets("shop_daily", [Raw()], day_partitions(date(2026, 1, 1)), "shop", _window, checks)
 
 
 def _definitions(due: Sequence[Request] = ()) -> dg.Definitions:

@@ -235,28 +235,31 @@ class TestLake:
         ],
         ids=["truncated", "empty", "foreign", "of another day"],
     )
-    def test_a_file_that_is_no_day_file_stops_the_run_until_it_is_moved_away(
-        self, gallery: Community, tmp_path: Path, spoil: Callable[[Path], object], what: str
+    def test_a_file_that_is_no_day_file_is_its_days_state_and_made_anew(
+        self, gallery: Community, spoil: Callable[[Path], object], what: str
     ) -> None:
         file = gallery.raw_file(DAYS[0])
+        before = pq.read_table(file)
+        published = gallery.published(DAYS[:1])
         spoil(file)
-        with nothing_lost(gallery):
-            said = refused(1, *BACKFILL)
-            assert f"failed: {file} {what}" in said
-            assert "away" in said
-            assert what in refused(2, "status")
-        file.rename(tmp_path / "spoiled.parquet")
-        (again,) = gallery.run(DAYS[:1], steps=STEPS[:1])[RAW].values()
-        assert again.accepted
-        assert refused(0, "status")
+        said = refused(0, "status")
+        assert f"stale in raw/community_events: {DAYS[0]} (damaged: {file} {what}" in said
+        assert f"`community backfill bazaar --from {DAYS[0]} --to {DAYS[0]}` makes it anew" in said
+        refused(0, *BACKFILL)
+        assert pq.read_table(file) == before
+        assert gallery.published(DAYS[:1]) == published
+        assert "damaged" not in refused(0, "status")
 
-    def test_a_file_with_damaged_rows_is_named_by_the_model_that_reads_it(self, gallery: Community) -> None:
+    def test_a_file_with_damaged_rows_keeps_back_what_reads_it_and_is_named(self, gallery: Community) -> None:
         file = gallery.raw_file(DAYS[0])
         whole = file.read_bytes()
         end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
         file.write_bytes(whole[:4] + b"\xaa" * (end - 4) + whole[end:])
-        with nothing_lost(gallery), pytest.raises(LakeError, match=r"is damaged .*move it away and run the day again"):
-            gallery.run(DAYS, steps=STEPS[1:])
+        with nothing_lost(gallery):
+            results = gallery.run(DAYS[:1], steps=STEPS[1:2])
+        (result,) = results["metrics/community_metrics_daily"].values()
+        assert not result.accepted
+        assert f"{RAW} {DAYS[0]}: {file} does not hold the bytes that were written" in str(result.reason)
 
 
 class TestModels:

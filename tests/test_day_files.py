@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +70,7 @@ def _garble_ledger(file: Path) -> None:
         (_garble_ledger, "has a ledger that cannot be read"),
     ],
 )
-def test_a_damaged_day_file_is_named_and_nothing_published_changes(
+def test_a_damaged_day_file_is_stale_and_made_anew_and_nothing_published_changes(
     gallery: Gallery, damage: Callable[[Path], None], complaint: str
 ) -> None:
     gallery.add_event(TEMPLATE, "view", at(0))
@@ -79,9 +78,13 @@ def test_a_damaged_day_file_is_named_and_nothing_published_changes(
     gallery.run(0)
     before = gallery.fingerprints()
     damage(path(gallery))
-    with pytest.raises(LakeError, match=re.escape(f"{path(gallery)} {complaint}")) as caught:
-        gallery.run(0)
-    assert "move" in str(caught.value)
+    state = gallery.plan(0).states["raw/community_events"][day(0)]
+    assert state.state == "stale"
+    assert state.why.startswith(f"damaged: {path(gallery)} {complaint}")
+    assert f"`community backfill bazaar --from {day(0)} --to {day(0)}` makes it anew" in state.why
+    gallery.settle(0)
+    assert ledger(gallery).accepted == 2
+    assert gallery.plan(0).days("raw/community_events", "done") == [day(0)]
     assert gallery.fingerprints() == before
 
 

@@ -15,6 +15,7 @@ import pytest
 from community_pipelines.counters.drift import measure
 from community_pipelines.databases import DatabaseError
 from community_pipelines.lake.extract import ExtractError, SourceReader
+from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.writer import DayWriter, StagedDay
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS
@@ -167,11 +168,13 @@ def test_a_table_of_attributes_that_cannot_be_read_keeps_its_old_copy_and_is_not
     )
     source = make_gallery(gallery.url, tmp_path, bazaar={"tables": {"users": "public.shown_users"}})
     (users,) = (one for one in BAZAAR.dimensions if one.table.name == "users")
-    copy, staging = tmp_path / "copy.parquet", tmp_path / "staging"
+    lake, staging = Lake(tmp_path / "lake"), tmp_path / "staging"
+    copy = lake.dimension("bazaar", users.name)
+    for folder in (copy.parent, staging):
+        folder.mkdir(parents=True)
     copy.write_text("old")
-    staging.mkdir()
     with SourceReader(source.deployment) as reader, pytest.raises(ExtractError, match="not this time"):
-        reader.dimension(users, staging, copy)
+        reader.dimension(users, staging, lake, "run")
     assert copy.read_text() == "old"
 
 

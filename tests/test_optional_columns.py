@@ -16,6 +16,7 @@ from community_pipelines.doctor import rights
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.flow.describe import column_schema
 from community_pipelines.flow.raw import Raw
+from community_pipelines.lake.verified import Verified
 from community_pipelines.lake.writer import ARROW_TYPES, schema_of
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.platforms.bazaar import checks
@@ -189,7 +190,8 @@ def test_a_day_of_an_archive_has_the_columns_that_its_partition_had(database: st
     stream = replace(STREAM, table=jobs)
     upkeep.maintain()
     (path,) = set(pinned_days(upkeep.deployment, stream).values())
-    staged = restored_day(upkeep.deployment, stream, this_month(OLD).date(), upkeep.lake, path, tmp_path, "run")
+    staged = restored_day(upkeep.deployment, stream, this_month(OLD).date(), upkeep.lake, path, tmp_path, "run",
+                          Verified(tmp_path / "pins"))  # fmt: skip
     rows = values(staged.data)
     assert rows
     assert rows == [dict.fromkeys(KINDS)] * len(rows)

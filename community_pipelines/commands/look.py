@@ -88,7 +88,7 @@ def status(as_json: bool) -> None:
 
 @click.command()
 @click.option("--platform", help="Only this platform.")
-@click.option("--verify", is_flag=True, help="Also read every file again and compare its content hash.")
+@click.option("--verify", is_flag=True, help="Also verify the bytes of every file.")
 @as_json
 @command
 def account(platform: str | None, verify: bool, as_json: bool) -> None:
@@ -123,7 +123,7 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
     columns = ("stream", "day", "read", "accepted", "duplicates", "quarantined", "residue")
     for name in dict.fromkeys(row.platform for row in rows):
         shown = [
-            (r.stream, str(r.day), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
+            (r.stream, str(r.day or ""), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
             for r in rows
             if r.platform == name
         ]
@@ -134,7 +134,7 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
             listed = ", ".join(f"{count:,} {what}" for what, count in counts.items())
             say(f"{name}/{stream}: rows of the source that belong to no day: {listed}", "yellow")
     for row in wrong:
-        say(f"{row.platform}/{row.stream} {row.day}: {row.fault}", "red")
+        say(f"{row.platform}/{row.stream} {row.day or ''}: {row.fault}", "red")
     sys.exit(NO if wrong else 0)
 
 

@@ -17,7 +17,6 @@ from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult
 from community_pipelines.lake.files import days_between
 from community_pipelines.lake.writer import day_bounds
-from community_pipelines.models.inputs import asset_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import CounterTable, Platform
 from community_pipelines.quality.judge import Bound, judge, none_of
@@ -50,7 +49,7 @@ class Counters:
     @property
     def upstream(self) -> list[str]:
         """The assets whose days it reads: the history that explains the counters."""
-        return [asset_of(self.platform, ("models", self.table.history_model))]
+        return [self.platform.asset("models", self.table.history_model)]
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
@@ -58,7 +57,7 @@ class Counters:
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Reconciles once, then judges every day whose history is not kept back."""
-        kept = window.kept_back(self.upstream)
+        kept = self._kept_back(window)
         for day in window.days:
             if day in kept:
                 window.keep_back(self.asset, day, kept[day])
@@ -84,6 +83,14 @@ class Counters:
                 good.append(day)
             yield DayResult(day, why is None, why, judged, metadata)
         window.accepted(self.asset, good)
+
+    def _kept_back(self, window: Window) -> dict[date, str]:
+        """The days whose history is kept back or cannot be read: it begins with the first partition."""
+        name, last = self.table.history_model, window.days[-1]
+        damaged = window.damaged("models", name, days_between(min(window.settings.start_date, last), last))
+        asset = self.platform.asset("models", name)
+        unread = {day: f"{asset} {bad}: {why}" for bad, why in damaged.items() for day in window.days if bad <= day}
+        return unread | window.kept_back(self.upstream)
 
     def bounds(self) -> list[Bound]:
         """What a day of the counters must be like."""
@@ -140,7 +147,7 @@ class Counters:
         last_stale = "null"
         for day in days_between(min(window.settings.start_date, days[0]), days[-1]):
             newest_stale[day] = last_stale
-            ledger = window.lake.ledger("models", self.platform.name, model.name, day)
+            ledger, _ = window.lake.look("models", self.platform.name, model.name, day)
             if ledger is None or ledger.inputs != inputs.hash(model, day):
                 last_stale = literal(day.isoformat())
         judged = ", ".join(f"(date {literal(day.isoformat())}, {newest_stale[day]}::date)" for day in days)

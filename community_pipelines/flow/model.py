@@ -15,7 +15,7 @@ from community_pipelines.flow.describe import markdown_table, model_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
-from community_pipelines.models.inputs import asset_of, sources_of
+from community_pipelines.models.inputs import kept_from, sources_of
 from community_pipelines.models.project import Contract, Model, load_model
 from community_pipelines.models.publish import Published, publish
 from community_pipelines.platforms.spec import Platform
@@ -52,7 +52,7 @@ class SqlModel:
     @property
     def upstream(self) -> list[str]:
         """The assets whose days it reads: a day that one of them keeps back is kept back here, too."""
-        return [asset_of(self.platform, source) for source in sources_of(self.platform, self.model)]
+        return [self.platform.asset(*source) for source in sources_of(self.platform, self.model)]
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
@@ -87,6 +87,8 @@ class SqlModel:
             for day in window.days:
                 if not window.lake.path(kind, self.platform.name, name, day).exists():
                     found.setdefault(day, f"{name} has no accepted file for {day}; run it first")
+        clean = [day for day in window.days if day not in found]
+        found |= kept_from(self.model, self.platform, clean, window.settings.start_date, window.damaged)
         return {day: found[day] for day in window.days if day in found}
 
     def _judged(
@@ -114,8 +116,18 @@ class SqlModel:
                 good.append(day)
                 self._make_visible(window, staged[day])
         with window.timed("publish"):
+            for day, damaged in window.damaged("models", self.name, good).items():
+                window.keep_back(self.asset, day, f"{self.asset}: {damaged}")
+                outcomes[day] = (outcomes[day][0], damaged, {})
+                good.remove(day)
             published = publish(
-                window.deployment, self.model, window.lake, good, window.run_id, window.settings.publish_rows
+                window.deployment,
+                self.model,
+                window.lake,
+                good,
+                window.run_id,
+                window.settings.publish_rows,
+                window.engine.files,
             )
         window.accepted(self.asset, good)
         by_day = {one.day: one for one in published}
@@ -126,8 +138,9 @@ class SqlModel:
     def _make_visible(self, window: Window, staged: StagedModelDay) -> None:
         ledger = staged.ledger
         place = (window.platform, self.name, ledger.day)
-        previous = window.lake.ledger("models", *place)
-        if previous and (previous.content_hash, previous.inputs) == (ledger.content_hash, ledger.inputs):
+        previous, _ = window.lake.look("models", *place)
+        same = previous and (previous.content_hash, previous.inputs) == (ledger.content_hash, ledger.inputs)
+        if same and not window.engine.damage("models", self.name, [ledger.day]):
             return
         window.lake.swap(staged.path, window.lake.path("models", *place))
 

@@ -12,11 +12,11 @@ import dagster as dg
 
 from community_pipelines.flow.describe import markdown_table, raw_spec
 from community_pipelines.flow.window import Window
-from community_pipelines.flow_types import DayResult
+from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.lake.extract import NO_TIME, SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import compare_again, days_with_deletions
-from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.ledger import DamagedError, Ledger
 from community_pipelines.lake.moved import (
     NO_REPEATS,
     Repeats,
@@ -44,11 +44,12 @@ CHUNK = 31
 @dataclass(frozen=True)
 class Losses:
     """Rows of a day's file that the source's day has no more: deleted ones, as a number and as a share of the rows
-    that were read, and ones that are on another day now."""
+    that were read, and ones that are on another day now. `unknown`: the file is damaged, there may be more."""
 
     lost: int = 0
     moved: int = 0
     share: float = 0.0
+    unknown: bool = False
 
     def metadata(self) -> dict[str, int]:
         """What there is, for people."""
@@ -91,10 +92,13 @@ class Raw:
             without_day = source.without_day(self.stream)
             archived = pinned_days(window.deployment, self.stream)
             pinned = [day for day in window.days if day in archived]
+            damaged = self._damaged(window, pinned)
             for day in pinned:
-                if (ledger := window.lake.ledger("raw", window.platform, self.stream.name, day)) is not None:
+                ledger, _ = window.lake.look("raw", window.platform, self.stream.name, day)
+                if ledger is not None and day not in damaged:
                     yield DayResult(day, True, None, [], {**_metadata(ledger), "archived": str(archived.pop(day))})
             kept = set(pinned) - archived.keys()
+            window.accepted(self.asset, sorted(kept))
             days = [day for day in window.days if day not in kept]
             for start in range(0, len(days), CHUNK):
                 yield from self._chunk(window, source, days[start : start + CHUNK], oldest, archived, without_day)
@@ -111,18 +115,32 @@ class Raw:
         def read(day: date, repeats: Repeats = NO_REPEATS) -> StagedDay:
             place = (window.staging, window.run_id)
             if day in archived:
-                return restored_day(window.deployment, self.stream, day, window.lake, archived[day], *place)
+                archive = (window.lake, archived[day])
+                return restored_day(window.deployment, self.stream, day, *archive, *place, window.engine.files)
             return source.day(self.stream, day, *place, window.settings.grace, repeats, without_day)
 
+        staged: dict[date, StagedDay] = {}
+        for day in days:
+            try:
+                with window.timed("extract"):
+                    staged[day] = read(day)
+            except DamagedError as lost:
+                finding = Finding("its archive is whole", "archive", "error", False, str(lost), "the bytes of its seal")
+                judged, why = window.settle(self.asset, day, [finding], "", releasable=False)
+                yield DayResult(day, False, why, judged)
+        days = list(staged)
+        if not days:
+            return
         with window.timed("extract"):
-            staged = {day: read(day) for day in days}
             elsewhere = self._on_other_days(window, staged, unique=source.ids_are_unique(self.stream))
             staged |= self._without_repeats(window, staged, elsewhere, read) if elsewhere else {}
         with window.timed("quality"):
-            previous = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in days}
+            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in days}
+            damaged = self._damaged(window, days)
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
             offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
-            losses = {day: self._losses(window, one, previous[day]) for day, one in staged.items()}
+            unknown = damaged.keys() - archived.keys()
+            losses = {day: self._losses(window, one, previous[day], day in unknown) for day, one in staged.items()}
             profile = self._profile(window, staged, previous, losses, oldest).assign(
                 rows_without_day=sum(
                     n for what, n in without_day.items() if not (self.stream.timeless and what == NO_TIME)
@@ -138,18 +156,28 @@ class Raw:
         for day in days:
             ledger = staged[day].ledger
             judged, why = window.settle(
-                self.asset, day, findings[day], ledger.content_hash, _fingerprint(ledger.fingerprint)
+                self.asset,
+                day,
+                findings[day],
+                ledger.content_hash,
+                _fingerprint(ledger.fingerprint),
+                damaged=damaged.get(day),
             )
             kept = window.lake.path("withheld", window.platform, self.stream.name, day)
             if why is None:
                 kept.unlink(missing_ok=True)
-                self._make_visible(window.lake, staged[day])
+                self._make_visible(window.lake, staged[day], day in damaged)
                 accepted.append(day)
             else:
                 window.lake.swap(staged[day].quarantine or staged[day].data, kept)
             metadata = {**_metadata(ledger), **losses[day].metadata(), **_offenders(offences, day)}
             yield DayResult(day, why is None, why, judged, metadata)
         window.accepted(self.asset, accepted)
+
+    def _damaged(self, window: Window, days: Sequence[date]) -> dict[date, str]:
+        """The days of which a file is not to be believed, and why."""
+        name = self.stream.name
+        return window.engine.damage("quarantine", name, days) | window.engine.damage("raw", name, days)
 
     def _on_other_days(
         self, window: Window, staged: Mapping[date, StagedDay], unique: bool
@@ -162,6 +190,8 @@ class Raw:
         lake, place = window.lake, (window.platform, self.stream.name)
         known = days_with_deletions(window.deployment, self.stream) if unique else lake.days("raw", *place)
         others = [day for day in known if day not in staged and lake.path("raw", *place, day).exists()]
+        damaged = window.damaged("raw", self.stream.name, others)
+        others = [day for day in others if day not in damaged]
         pinned = window.engine.pinned([lake.path("raw", *place, day) for day in others])
         found = on_other_days(
             window.engine.connection,
@@ -197,8 +227,13 @@ class Raw:
                 hashes[day] = again[day].ledger.content_hash
         return again
 
-    def _losses(self, window: Window, staged: StagedDay, previous: Ledger | None) -> Losses:
-        """The rows that the day's file has and the source's day has no more."""
+    def _losses(self, window: Window, staged: StagedDay, previous: Ledger | None, unknown: bool) -> Losses:
+        """The rows that the day's file has and the source's day has no more; of a file that is damaged (`unknown`)
+        only their number can be told, if that."""
+        if unknown:
+            read = previous.read if previous is not None else 0
+            lost = max(0, read - staged.ledger.read)
+            return Losses(lost, 0, lost / read if read else 0.0, unknown)
         if previous is None or previous.read == 0 or tuple(previous.fingerprint) == staged.ledger.fingerprint:
             return Losses()
         place = (window.platform, self.stream.name, [staged.ledger.day])
@@ -225,6 +260,7 @@ class Raw:
         losses: Mapping[date, Losses],
         oldest: datetime | None,
     ) -> pd.DataFrame:
+        """One row per day. What the days `unknown` held cannot be told: their files are damaged."""
         frame = stream_profile(window.engine, self.stream, {day: one.data for day, one in staged.items()})
         ledgers = [one.ledger for one in staged.values()]
         ratios = volume_ratios(
@@ -243,12 +279,14 @@ class Raw:
 
     def _pruned(self, day: date, losses: Losses, oldest: datetime | None) -> int:
         mirrored = self.stream.shrink_limit == 1
-        return int(not mirrored and losses.lost > 0 and (oldest is None or day < oldest.date()))
+        lost = losses.lost > 0 or losses.unknown
+        return int(not mirrored and lost and (oldest is None or day < oldest.date()))
 
-    def _make_visible(self, lake: Lake, staged: StagedDay) -> None:
+    def _make_visible(self, lake: Lake, staged: StagedDay, damaged: bool = False) -> None:
         ledger = staged.ledger
         place = (ledger.platform, ledger.name, ledger.day)
-        present = lake.ledger("raw", *place)
+        # A damaged file makes room, whatever its ledger says.
+        present = None if damaged else lake.look("raw", *place)[0]
         quarantine = lake.path("quarantine", *place)
         if present is not None and present.read_at > ledger.read_at:
             return

@@ -12,11 +12,11 @@ from pathlib import Path
 from community_pipelines import databases
 from community_pipelines.flow_types import Finding
 from community_pipelines.lake.extract import OpenDayError, SourceReader
-from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.files import Kind, Lake, days_between
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.gone import Swept, sweeping
-from community_pipelines.models.inputs import Inputs, Source, asset_of, sources_of
+from community_pipelines.models.inputs import Inputs, Source, sources_of
 from community_pipelines.models.project import load_model, load_models
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
@@ -89,12 +89,17 @@ class Window:
         content_hash: str,
         fingerprint: str = "",
         releasable: bool = True,
+        damaged: str | None = None,
     ) -> tuple[list[Finding], str | None]:
-        """The findings after any release, and why the day is kept back (None when it is accepted); records both."""
+        """The findings after any release, and why the day is kept back (None when it is accepted); records both.
+
+        `damaged` says what is wrong with the file that stays when the day is kept back.
+        """
         judged = apply_release(findings, content_hash, self.known.get((asset, day))) if releasable else list(findings)
         failures = [f for f in judged if f.severity == "error" and not f.success]
         if not failures:
             return judged, None
+        failures += [withheld.damage(damaged)] if damaged else []
         why = reason(failures)
         self.keep_back(asset, day, f"{asset}: {why}")
         with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
@@ -102,6 +107,16 @@ class Window:
                 connection, self.platform, self.run_id, asset, day, failures, content_hash, fingerprint, releasable
             )
         return judged, why
+
+    def damaged(self, kind: Kind, name: str, days: Sequence[date]) -> dict[date, str]:
+        """The days whose file is not to be believed, and why; recorded, so that the plan asks for them again."""
+        found = self.engine.damage(kind, name, days)
+        if found:
+            asset = self.deployment.platform.asset(kind, name)
+            with databases.connect(self.deployment.publish_url, self.deployment.publish_setting) as connection:
+                for day, fault in found.items():
+                    withheld.record_damage(connection, self.platform, self.run_id, asset, day, fault)
+        return found
 
     def accepted(self, asset: str, days: Sequence[date]) -> None:
         """Records that days which were kept back before are accepted now."""
@@ -113,8 +128,8 @@ class Window:
 
 
 def unaccepted(known: Mapping[tuple[str, date], Withheld]) -> set[tuple[str, date]]:
-    """The assets and days that are kept back, and that nobody has released."""
-    return {key for key, entry in known.items() if not entry.released}
+    """The assets and days whose newest state is kept back, and that nobody has released."""
+    return {key for key, entry in known.items() if not entry.released and not entry.damaged}
 
 
 def doubtful_days(
@@ -130,7 +145,7 @@ def doubtful_days(
     found: dict[Source, Set[date]] = {}
 
     def own(source: Source) -> set[date]:
-        asset = asset_of(platform, source)
+        asset = platform.asset(*source)
         return {day for name, day in kept if name == asset}
 
     for stream in platform.streams:
@@ -169,7 +184,7 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
                     f"clock says {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M}; end the window earlier"
                 )
             for dimension in platform.dimensions:
-                source.dimension(dimension, staging, lake.dimension(platform.name, dimension.name))
+                source.dimension(dimension, staging, lake, run_id)
         with databases.connect(deployment.publish_url, deployment.publish_setting) as connection:
             known = withheld.current(connection, platform.name)
         engine = stack.enter_context(Engine(platform, lake, settings.memory_limit, settings.start_date, staging))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -19,20 +19,23 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, place
 from community_pipelines.duck import first_row, literal, session
-from community_pipelines.lake.ledger import writing_to
+from community_pipelines.lake.files import Lake
+from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.moved import NO_REPEATS, Repeats
+from community_pipelines.lake.verified import same_dimension
 from community_pipelines.lake.writer import (
     FINGERPRINT,
     StagedDay,
     code_version,
     day_bounds,
+    schema_hash,
     schema_of,
+    write_dimension,
     writing_day,
 )
 from community_pipelines.platforms.deployment import Deployment
@@ -282,24 +285,39 @@ class SourceReader(AbstractContextManager["SourceReader"]):
                 code_version=code_version(),
             )
 
-    def dimension(self, dimension: Dimension, folder: Path, final: Path) -> None:
-        """Replaces the lake's copy of a small table by its present state, which is written into `folder` first."""
-        names = self.deployment.names
+    def dimension(self, dimension: Dimension, folder: Path, lake: Lake, run_id: str) -> None:
+        """Replaces the lake's copy of a small table by its present state, which is written into `folder` first.
+
+        A copy that is the same and sound stays.
+        """
+        names, platform = self.deployment.names, self.deployment.platform.name
         columns = [dimension.table.column(name) for name in dimension.columns]
         staged = folder / f"{dimension.name}.parquet"
+        schema = schema_of(tuple(columns))
         reading = self._told(dimension.name)
-        with reading, self._snapshot(), self._connection.cursor() as cursor, writing_to(folder, dimension.name):
+        with reading, self._snapshot() as moment, self._connection.cursor() as cursor:
             query = sql.SQL("select {} from {}").format(
                 sql.SQL(", ").join(_selected(self._found, dimension.table, column) for column in columns),
                 names.table(dimension.table),
             )
             cursor.execute(query.as_string())
-            schema = schema_of(tuple(columns))
-            final.parent.mkdir(parents=True, exist_ok=True)
-            with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
-                for batch in batches(cursor):
-                    writer.write_batch(batch.cast(schema))
-            staged.replace(final)
+            ledger = Ledger(
+                kind="dimensions",
+                platform=platform,
+                name=dimension.name,
+                day=moment.now.astimezone(UTC).date(),
+                accepted=0,
+                content_hash="",
+                schema_hash=schema_hash(schema),
+                code_version=code_version(),
+                run_id=run_id,
+                read_at=moment.now,
+                snapshot=moment.snapshot,
+            )
+            ledger = write_dimension(staged, schema, batches(cursor), ledger, self._engine)
+        final = lake.dimension(platform, dimension.name)
+        if not same_dimension(final, ledger):
+            lake.swap(staged, final, unless_newer=ledger)
 
 
 def oldest_query(deployment: Deployment, stream: Stream) -> sql.Composed:

@@ -11,17 +11,27 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-import duckdb
-
-from community_pipelines.duck import parquet, session
-from community_pipelines.lake.ledger import LakeError, Ledger, read_ledger
+from community_pipelines.lake.ledger import DamagedError, LakeError, Ledger, read_ledger
+from community_pipelines.lake.verified import Verified, fault_of, made_anew
 
 Kind = Literal["raw", "quarantine", "models", "withheld"]
+DAY_KINDS: tuple[Kind, ...] = ("raw", "quarantine", "models", "withheld")
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """One file: its kind, its stream, model or table, and its day where it has one."""
+
+    kind: Kind | Literal["dimensions", "cold"]
+    name: str
+    day: date | None
+    path: Path
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -56,28 +66,55 @@ class Lake:
         return sorted(day for day in days if self.path(kind, platform, name, day).exists())
 
     def ledger(self, kind: Kind, platform: str, name: str, day: date) -> Ledger | None:
-        """The verified ledger of that day; None when the day has no file. Raises LakeError for a bad file."""
+        """The ledger of that day; None when the day has no file. Raises DamagedError for a file that is none of it."""
+        ledger, fault = self.look(kind, platform, name, day)
+        if fault:
+            raise DamagedError(fault)
+        return ledger
+
+    def look(self, kind: Kind, platform: str, name: str, day: date) -> tuple[Ledger | None, str]:
+        """The ledger of that day, or None with what is wrong with its file; neither when the day has no file."""
         path = self.path(kind, platform, name, day)
         try:
             ledger = read_ledger(path)
         except FileNotFoundError:
-            return None
+            return None, ""
+        except DamagedError as error:
+            return None, f"{error}; {made_anew(platform, day)}"
         if (ledger.platform, ledger.name, ledger.day) != (platform, name, day):
-            raise LakeError(
-                f"{path} is the file of {ledger.platform}/{ledger.name} for {ledger.day}; "
-                "move it where it belongs, or away"
-            )
-        return ledger
+            whose = f"{ledger.platform}/{ledger.name} for {ledger.day}"
+            return None, f"{path} is the file of {whose}; {made_anew(platform, day)}"
+        return ledger, ""
+
+    def everything(self, platform: str) -> Iterator[LakeFile]:
+        """Every file of a platform that is kept for good."""
+        for kind in DAY_KINDS:
+            for name in self.names(kind, platform):
+                for day in self.days(kind, platform, name):
+                    yield LakeFile(kind, name, day, self.path(kind, platform, name, day))
+        others: tuple[Literal["dimensions", "cold"], ...] = ("dimensions", "cold")
+        for other in others:
+            for name in self.names(other, platform):
+                for path in sorted((self.root / other / platform / name).glob("*.parquet")):
+                    yield LakeFile(other, name, None, path)
+
+    def names(self, kind: str, platform: str) -> list[str]:
+        """The names that have files of a kind, sorted."""
+        folder = self.root / kind / platform
+        return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
 
     @contextmanager
-    def pinned(self, kind: Kind, platform: str, name: str, days: Iterable[date]) -> Iterator[list[Path]]:
-        """The files that exist for those days, under names of their own that no replacement touches.
+    def pinned(
+        self, kind: Kind, platform: str, name: str, days: Iterable[date], verified: Verified | None = None
+    ) -> Iterator[list[Path]]:
+        """The files that exist for those days, verified, under names of their own that no replacement touches.
 
         DuckDB opens a path several times for one query: of a file that is replaced meanwhile it would read the old
-        footer and the new rows. Raises LakeError when the lake cannot be written.
+        footer and the new rows. `verified` knows those that were verified before. Raises DamagedError for a file that
+        is not to be believed, LakeError when the lake cannot be written.
         """
         with self.staging(platform, f"pinned-{uuid4().hex}") as folder:
-            yield pin(self.files(kind, platform, name, days), folder)
+            yield (verified or Verified(folder)).pinned(self.files(kind, platform, name, days))
 
     @contextmanager
     def staging(self, platform: str, run_id: str) -> Iterator[Path]:
@@ -122,7 +159,7 @@ class Lake:
     def swap(self, staged: Path, final: Path, *, unless_newer: Ledger | None = None) -> bool:
         """Makes a staged file visible: fsync, hard-link the old one into superseded/, rename, fsync the folder.
 
-        With `unless_newer`, leaves a file that was read from the source later than that ledger, and returns
+        With `unless_newer`, leaves a sound file that was read from the source later than that ledger, and returns
         False: the older snapshot of two runs never wins. Raises LakeError when the disk is full or read-only.
         """
         try:
@@ -142,7 +179,7 @@ class Lake:
 
     def _is_newer(self, final: Path, ledger: Ledger) -> bool:
         try:
-            return read_ledger(final).read_at > ledger.read_at
+            return read_ledger(final).read_at > ledger.read_at and not fault_of(final)
         except (FileNotFoundError, LakeError):
             return False
 
@@ -162,41 +199,6 @@ class Lake:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
-
-
-@contextmanager
-def reading(paths: Iterable[Path]) -> Iterator[None]:
-    """Turns an engine's error over those files into a LakeError that names the damaged one, where one is.
-
-    A footer may be whole while the rows are not.
-    """
-    try:
-        yield
-    except duckdb.Error as failed:
-        with session() as engine:
-            for path in paths:
-                try:
-                    engine.execute(f"select count(hash(rows)) from {parquet([path], [])} as rows").fetchall()
-                except duckdb.Error as error:
-                    reason = str(error).splitlines()[0]
-                    raise LakeError(
-                        f"{path} is damaged ({reason}); move it away and run the day again with `community backfill`"
-                    ) from failed
-        raise
-
-
-def pin(paths: Iterable[Path], folder: Path) -> list[Path]:
-    """Hard links to the files as they are now, in a folder of the same file system, for as long as it exists."""
-    return [_link(path, folder / f"{uuid4().hex}.parquet") for path in paths]
-
-
-def _link(path: Path, name: Path) -> Path:
-    # Linking fails when the file is replaced between finding and linking it.
-    for _ in range(100):
-        with suppress(FileNotFoundError):
-            os.link(path, name)
-            return name
-    raise LakeError(f"{path} is replaced all the time or gone; run the day again")
 
 
 def _fsync(path: Path) -> None:

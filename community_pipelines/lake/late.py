@@ -18,7 +18,7 @@ from community_pipelines.databases import Connection, connect, retried, snapshot
 from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.extract import row_state
 from community_pipelines.lake.files import Lake
-from community_pipelines.lake.ledger import Ledger
+from community_pipelines.lake.ledger import DamagedError, Ledger
 from community_pipelines.lake.moved import still_there
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.platforms.deployment import Deployment
@@ -78,7 +78,7 @@ def late_days(
     different: dict[date, tuple[Ledger, Fingerprint]] = {}
     stale = {day: now.get(day, (0, 0)) for day, then in kept_back.items() if now.get(day, (0, 0)) != then}
     for day in days:
-        ledger = None if day in kept_back else lake.ledger("raw", platform, stream.name, day)
+        ledger = None if day in kept_back else lake.look("raw", platform, stream.name, day)[0]
         if ledger is not None and now.get(day, (0, 0)) != tuple(ledger.fingerprint):
             different[day] = (ledger, now.get(day, (0, 0)))
     with connect(deployment.publish_url, deployment.publish_setting) as primary:
@@ -97,7 +97,17 @@ def late_days(
 
 def _has_other_rows(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
     """Whether the source's day holds a row that neither the file nor its quarantine has in that state, or whether a
-    row that they have is on another day, or on none, by now."""
+    row that they have is on another day, or on none, by now.
+
+    Damaged files have none that is known.
+    """
+    try:
+        return _compared(deployment, stream, lake, day)
+    except DamagedError:
+        return True
+
+
+def _compared(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
     names = deployment.names
     zoned = stream.table.column(stream.time).type == "timestamptz"
     low, high = day_bounds(day)

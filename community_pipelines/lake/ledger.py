@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,20 +15,27 @@ from typing import Any
 import pyarrow.parquet as pq
 
 METADATA_KEY = b"community"
+# What stands in the place of a seal until the file is complete.
+UNSEALED = "0" * 64
 
 
 class LakeError(Exception):
     """A file or folder of the lake cannot be used; the message names it and what to do."""
 
 
+class DamagedError(LakeError):
+    """A file is not what was written there. That is its day's state: it stops no other day."""
+
+
 @dataclass(frozen=True)
 class Ledger:
-    """One day of one stream or model.
+    """One day of one stream or model, or a dimension as it was on that day.
 
     `kind` is raw, quarantine, models or dimensions. Counts are rows. Times are UTC. `fingerprint` is the count
     and the xor of id hashes of the source's day, `snapshot` the PostgreSQL snapshot it was read at, `read_at`
     the database's clock then. `inputs` is the hash of what a model read, `content_hash` an order-independent
     hash of the accepted rows, `schema_hash` one of names and types. `measures` are facts for the quality suite.
+    `seal` is the sha256 of the whole file, with zeros in its own place; empty in files from before there were seals.
     """
 
     kind: str
@@ -49,6 +57,7 @@ class Ledger:
     fingerprint: tuple[int, int] = (0, 0)
     inputs: str = ""
     measures: dict[str, Any] = field(default_factory=dict)
+    seal: str = ""
 
     @property
     def rows_quarantined(self) -> int:
@@ -69,6 +78,9 @@ class Ledger:
         """Reads back what `to_metadata` wrote; ValueError, TypeError or KeyError for anything else."""
         data = json.loads(text)
         known = {f.name for f in fields(cls)}
+        # What wrote other names than these seals its files: here the name of the seal itself is damaged.
+        if "seal" not in data and (unknown := data.keys() - known):
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         data = {key: value for key, value in data.items() if key in known}
         data["day"] = date.fromisoformat(data["day"])
         data["read_at"] = datetime.fromisoformat(data["read_at"])
@@ -78,33 +90,37 @@ class Ledger:
         return cls(**{**data, "fingerprint": (rows, xor)})
 
 
-def read_ledger(path: Path) -> Ledger:
-    """The verified footer of a day file.
+def read_ledger(path: Path, shown: Path | None = None) -> Ledger:
+    """The ledger in the footer of a file; messages name it as `shown`, where it is read by another name.
 
-    Raises LakeError for a file that cannot be opened, a truncated file, a file that this project did not write,
-    and a file whose row count is not what its ledger says.
+    Raises DamagedError for a truncated file, a file that this project did not write, and a file whose row count is
+    not what its ledger says; LakeError for a file that may not be read.
     """
-    advice = f"move {path} away and run the day again with `community backfill`"
+    name = shown or path
     try:
         footer = pq.read_metadata(path)
     except FileNotFoundError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            reason = os.strerror(error.errno)
-            raise LakeError(f"cannot read {path} ({reason}); check its permissions and COMMUNITY_LAKE") from error
-        raise LakeError(f"{path} is no complete Parquet file ({error}); {advice}") from error
+        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):
+            reason = os.strerror(error.errno or 0)
+            raise LakeError(f"cannot read {name} ({reason}); check its permissions and COMMUNITY_LAKE") from error
+        raise DamagedError(f"{name} is no complete Parquet file ({_first_line(error)})") from error
     text = (footer.metadata or {}).get(METADATA_KEY)
     if text is None:
-        raise LakeError(f"{path} has no ledger in its footer, so another program wrote it; {advice}")
+        raise DamagedError(f"{name} has no ledger in its footer, so another program wrote it")
     try:
         ledger = Ledger.from_json(text)
-    except (ValueError, TypeError, KeyError) as error:
-        raise LakeError(f"{path} has a ledger that cannot be read ({error!r}); {advice}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedError(f"{name} has a ledger that cannot be read ({error!r})") from error
     expected = ledger.rows_quarantined if ledger.kind == "quarantine" else ledger.accepted
     if footer.num_rows != expected:
-        raise LakeError(f"{path} holds {footer.num_rows} rows but its ledger says {expected}; {advice}")
+        raise DamagedError(f"{name} holds {footer.num_rows} rows but its ledger says {expected}")
     return ledger
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from community_pipelines.duck import first_row, session
-from community_pipelines.lake.ledger import Ledger, writing_to
+from community_pipelines.lake.ledger import UNSEALED, Ledger, writing_to
+from community_pipelines.lake.seal import seal
 from community_pipelines.platforms.spec import Column, Stream
 
 FINGERPRINT = "_fingerprint"
@@ -166,7 +167,7 @@ class DayWriter:
         return _without(rows, mask, places.to_pylist())
 
     def finish(self, notes: Mapping[str, object] = MappingProxyType({}), **facts: Any) -> StagedDay:
-        """Closes the files, each with its ledger in the footer; `notes` are kept among its measures."""
+        """Closes and seals the files, each with its ledger in the footer; `notes` are kept among its measures."""
         named = {rule: dict(sorted(seen.items())[:20]) for rule, seen in self.named.items() if seen}
         ledger = Ledger(
             **facts,
@@ -176,13 +177,16 @@ class DayWriter:
             schema_hash=schema_hash(self.schema),
             content_hash=hash_label(self.accepted, str(self.summed)),
             measures={**named, **notes},
+            seal=UNSEALED,
         )
         self.writer.add_key_value_metadata(ledger.to_metadata())
         self.writer.close()
+        seal(self.data)
         if self.quarantine is None:
             return StagedDay(ledger, self.data, None)
         self.quarantine.add_key_value_metadata(replace(ledger, kind="quarantine").to_metadata())
         self.quarantine.close()
+        seal(self.broken)
         return StagedDay(ledger, self.data, self.broken)
 
     def close(self) -> None:
@@ -201,6 +205,34 @@ def writing_day(
         writer = DayWriter(folder, stream, day, engine or stack.enter_context(session(threads=1)))
         stack.callback(writer.close)
         yield writer
+
+
+def write_dimension(
+    path: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    ledger: Ledger,
+    engine: duckdb.DuckDBPyConnection,
+) -> Ledger:
+    """Writes and seals a small table; returns its ledger with its rows and their hash.
+
+    Raises LakeError when the disk is full or read-only.
+    """
+    rows, summed = 0, 0
+    with writing_to(path.parent, ledger.name):
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for batch in batches:
+                table = pa.Table.from_batches([batch]).cast(schema)
+                engine.register("batch", table)
+                found = first_row(engine, f"select count(*), {content_hash_sql(schema.names)} from batch")
+                rows, summed = rows + found[0], summed + int(found[1])
+                writer.write_table(table)
+            written = replace(
+                ledger, accepted=rows, read=rows, content_hash=hash_label(rows, str(summed)), seal=UNSEALED
+            )
+            writer.add_key_value_metadata(written.to_metadata())
+        seal(path)
+    return written
 
 
 def _without(rows: pa.RecordBatch, mask: pa.BooleanArray, places: list[int]) -> pa.Table:

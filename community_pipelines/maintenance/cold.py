@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, Connection, place
+from community_pipelines.databases import APPLICATION_NAME, Connection, connect, place
 from community_pipelines.duck import parquet, session
 from community_pipelines.lake.extract import batches, prefetched
-from community_pipelines.lake.ledger import METADATA_KEY, LakeError, writing_to
+from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, DamagedError, LakeError, writing_to
+from community_pipelines.lake.seal import seal, verify
 from community_pipelines.lake.writer import ARROW_TYPES, code_version
 from community_pipelines.maintenance.partitions import Partition
 from community_pipelines.platforms.deployment import Deployment
@@ -79,6 +80,7 @@ class ColdFile:
     columns: tuple[str, ...]
     read_at: datetime
     code_version: str
+    seal: str = ""
 
     @property
     def contents(self) -> Contents:
@@ -173,6 +175,7 @@ def _copy_out(
         columns=tuple(kept),
         read_at=read_at.astimezone(UTC),
         code_version=code_version(),
+        seal=UNSEALED,
     )
     footer = json.dumps({"kind": "cold", **asdict(cold)}, default=str, sort_keys=True)
     cursor.execute(query.as_string())
@@ -180,11 +183,16 @@ def _copy_out(
         for batch in prefetched(batches(cursor)):
             writer.write_batch(batch.cast(schema))
         writer.add_key_value_metadata({METADATA_KEY.decode(): footer})
+    with writing_to(folder, partition.name):
+        seal(staged)
     return cold, staged
 
 
-def read_footer(path: Path) -> ColdFile:
-    """What the file says of itself. Raises LakeError for a file that is gone, damaged or not ours."""
+def read_footer(path: Path, shown: Path | None = None) -> ColdFile:
+    """What the file says of itself; messages name it as `shown`, where it is read by another name.
+
+    Raises DamagedError for a file that is gone, damaged or not ours.
+    """
     try:
         metadata = pq.read_metadata(path)
         data = json.loads(metadata.metadata[METADATA_KEY])
@@ -195,7 +203,53 @@ def read_footer(path: Path) -> ColdFile:
         read_at = datetime.fromisoformat(data.pop("read_at"))
         return ColdFile(**{**data, "columns": tuple(data["columns"]), "read_at": read_at})
     except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as error:
-        raise LakeError(f"{path} is not the archive that it should be ({error}); bring it back from a backup") from None
+        shown = shown or path
+        raise DamagedError(
+            f"{shown} is not the archive that it should be ({error}); bring it back from a backup"
+        ) from None
+
+
+def archive_fault(deployment: Deployment, path: Path, shown: Path | None = None) -> str:
+    """Why the archive is not to be believed, by the name `shown`; empty when it is.
+
+    One without a seal is read back into PostgreSQL, as when it was made; where its table has other columns by now, it
+    only has to be readable.
+    """
+    name = shown or path
+    try:
+        cold = read_footer(path, name)
+        if cold.seal:
+            same = verify(path)
+        else:
+            with connect(deployment.publish_url, deployment.publish_setting) as connection, connection.transaction():
+                shape = _shape(connection, deployment, cold)
+                same = shape is None or contents_of_file(connection, shape, path, cold.columns) == cold.contents
+            with session(threads=1) as engine:
+                engine.execute(f"select count(hash(rows)) from {parquet([path], [])} as rows").fetchall()
+    except DamagedError as error:
+        return str(error)
+    except (LakeError, ArchiveError, OSError, duckdb.Error) as error:
+        return f"{name} cannot be read ({str(error).splitlines()[0]}); bring it back from a backup"
+    return "" if same else f"{name} does not hold the bytes that were written; bring it back from a backup"
+
+
+def _shape(connection: Connection, deployment: Deployment, cold: ColdFile) -> sql.Identifier | None:
+    """A table with just the archive's columns: the detached partition, or the table that it was of."""
+    (table,) = (one.table for one in deployment.platform.partitioned if one.table.name == cold.table)
+    schema, parent = deployment.names.parts(table)
+    for candidate in (cold.partition, parent):
+        rows = connection.execute(
+            """
+            select attname::text from pg_attribute join pg_class on pg_class.oid = attrelid
+            where relnamespace = to_regnamespace(quote_ident(%s)) and relname = %s and attnum > 0
+                and not attisdropped
+            order by attnum
+            """,
+            (schema, candidate),
+        ).fetchall()
+        if tuple(name for (name,) in rows) == cold.columns:
+            return sql.Identifier(schema, candidate)
+    return None
 
 
 def contents_of_file(connection: Connection, shape: sql.Composable, path: Path, columns: Sequence[str]) -> Contents:

@@ -99,7 +99,7 @@ def covered_by(deployment: Deployment, one: PartitionedTable, lake: Lake, first_
 
     def covered(day: date) -> bool:
         return bool(names) and (
-            day < first_day or all(lake.ledger("raw", platform.name, name, day) is not None for name in names)
+            day < first_day or all(lake.look("raw", platform.name, name, day)[0] is not None for name in names)
         )
 
     return covered

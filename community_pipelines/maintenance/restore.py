@@ -10,9 +10,10 @@ import duckdb
 from community_pipelines.databases import connect
 from community_pipelines.duck import first_row, literal, parquet, session
 from community_pipelines.lake.files import Lake, days_between
-from community_pipelines.lake.ledger import LakeError
+from community_pipelines.lake.ledger import DamagedError
+from community_pipelines.lake.verified import Verified
 from community_pipelines.lake.writer import FINGERPRINT, StagedDay, code_version, day_bounds, writing_day
-from community_pipelines.maintenance.cold import read_footer
+from community_pipelines.maintenance.cold import archive_fault, read_footer
 from community_pipelines.maintenance.pins import archived_days
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.deployment import Deployment
@@ -32,14 +33,22 @@ def pinned_days(deployment: Deployment, stream: Stream) -> dict[date, Path]:
 
 
 def restored_day(
-    deployment: Deployment, stream: Stream, day: date, lake: Lake, file: Path, folder: Path, run_id: str
+    deployment: Deployment,
+    stream: Stream,
+    day: date,
+    lake: Lake,
+    file: Path,
+    folder: Path,
+    run_id: str,
+    verified: Verified,
 ) -> StagedDay:
     """Stages one day of an archive in `folder`, as if it had been read when the archive was made.
 
-    Raises LakeError when the archive is gone or damaged.
+    `verified` verifies each archive once. Raises DamagedError when the archive is gone or damaged.
     """
-    path = lake.root / file
-    footer = read_footer(path)
+    archive = lake.root / file
+    footer = read_footer(archive)
+    (path,) = verified.pinned([archive], lambda pin, shown: archive_fault(deployment, pin, shown))
     names = deployment.names
     time = names.column_name(stream.table, stream.time)
     id_name = names.column_name(stream.table, stream.id)
@@ -66,7 +75,7 @@ def restored_day(
                 staged.add(batch)
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
-            raise LakeError(f"{path} cannot be read for {day} ({reason}); bring it back from a backup") from None
+            raise DamagedError(f"{archive} cannot be read for {day} ({reason}); bring it back from a backup") from None
         return staged.finish(
             kind="raw",
             platform=deployment.platform.name,

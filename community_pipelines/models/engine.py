@@ -7,7 +7,7 @@ over spans of days, one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ from types import TracebackType
 import duckdb
 
 from community_pipelines.duck import beside, first_row, literal, parquet, session, utc_day
-from community_pipelines.lake.files import Kind, Lake, pin, reading
-from community_pipelines.lake.ledger import LakeError, Ledger
+from community_pipelines.lake.files import Kind, Lake
+from community_pipelines.lake.ledger import UNSEALED, LakeError, Ledger, writing_to
+from community_pipelines.lake.seal import seal
+from community_pipelines.lake.verified import Verified, made_anew
 from community_pipelines.lake.writer import code_version, content_hash_sql, hash_label, text_hash
 from community_pipelines.models.inputs import Inputs, window_days
 from community_pipelines.models.project import Model, ModelError, load_model
@@ -68,9 +70,9 @@ class ContractBroken(ModelError):
 
 
 class _FileRelation:
-    """A list of day files, filtered to the batch or not."""
+    """A list of day files, filtered to the batch or not; earlier files are only touched for what reads them."""
 
-    def __init__(self, batch: str, everything: str) -> None:
+    def __init__(self, batch: str, everything: Callable[[], str] | None = None) -> None:
         self._batch = batch
         self._everything = everything
 
@@ -78,7 +80,7 @@ class _FileRelation:
         return self._batch
 
     def render(self) -> str:
-        return self._everything
+        return self._everything() if self._everything else self._batch
 
 
 def canonical(type_name: str) -> str:
@@ -106,7 +108,7 @@ class Engine(AbstractContextManager["Engine"]):
 
     `folder` is a private one on the lake's file system. What does not fit in memory goes there, and the names of the
     files that are read: DuckDB opens a path several times for one query, and of a file that another run replaces
-    meanwhile it would read the old footer and the new rows.
+    meanwhile it would read the old footer and the new rows. `files` verifies each of them once.
     """
 
     def __init__(self, platform: Platform, lake: Lake, memory_limit: str, start: date, folder: Path) -> None:
@@ -115,8 +117,8 @@ class Engine(AbstractContextManager["Engine"]):
         self.start = start
         spill = str(folder / "spill")
         self.connection = session(memory_limit=memory_limit, temp_directory=spill, preserve_insertion_order=False)
-        self._pins = folder / "pins"
-        self._pins.mkdir(parents=True, exist_ok=True)
+        self.files = Verified(folder / "pins")
+        self._damaged: set[tuple[Kind, str, date]] = set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -124,8 +126,24 @@ class Engine(AbstractContextManager["Engine"]):
         self.connection.close()
 
     def pinned(self, paths: Iterable[Path]) -> list[Path]:
-        """Names of those files that no replacement touches."""
-        return pin(paths, self._pins)
+        """Names of those files that no replacement touches. Raises DamagedError for one that is not to be believed."""
+        return self.files.pinned(paths)
+
+    def dimension(self, name: str) -> list[Path]:
+        """The name of a dimension's file that no replacement touches; none where it was never read."""
+        path = self.lake.dimension(self.platform.name, name)
+        return self.pinned([path] if path.exists() else [])
+
+    def damage(self, kind: Kind, name: str, days: Iterable[date]) -> dict[date, str]:
+        """The days whose file, as it is now, is not to be believed: what is wrong and what makes it anew."""
+        place = self.platform.name
+        faults = {day: self.lake.look(kind, place, name, day)[1] for day in days}
+        whole = {self.lake.path(kind, place, name, day): day for day, fault in faults.items() if not fault}
+        found = self.files.faults(path for path in whole if path.exists())
+        faults |= {whole[path]: f"{fault}; {made_anew(place, whole[path])}" for path, fault in found.items()}
+        self._damaged -= {(kind, name, day) for day in faults}
+        self._damaged |= {(kind, name, day) for day, fault in faults.items() if fault}
+        return {day: fault for day, fault in faults.items() if fault}
 
     def run(
         self, model: Model, days: Sequence[date], inputs: Inputs, folder: Path, run_id: str
@@ -137,7 +155,7 @@ class Engine(AbstractContextManager["Engine"]):
         span = 1 if model.contract.reads_days_back == 0 else SPAN
         if model.contract.reads_days_back == "all":
             span = max(len(days), 1)
-        batches = [days[i : i + span] for i in range(0, len(days), span)]
+        batches = [part[i : i + span] for part in self._parts(model, days) for i in range(0, len(part), span)]
         times = {stream.time for stream in self.platform.streams}
         with self._workers(len(batches) if span == 1 else 1) as pool:
             futures: list[Future[list[StagedModelDay]]] = []
@@ -148,6 +166,18 @@ class Engine(AbstractContextManager["Engine"]):
                 futures.append(pool.submit(self._batch, model, text, hashes, folder, run_id))
             for future in futures:
                 yield from future.result()
+
+    def _parts(self, model: Model, days: Sequence[date]) -> list[list[date]]:
+        """The days cut where a damaged file lies in between: a batch reads all files between its days."""
+        names = {dependency.name for dependency in model.dependencies}
+        damaged = [day for _, name, day in self._damaged if name in names]
+        parts: list[list[date]] = []
+        for day in days:
+            if parts and not any(parts[-1][-1] < bad < day for bad in damaged):
+                parts[-1].append(day)
+            else:
+                parts.append([day])
+        return parts
 
     @contextmanager
     def _workers(self, wanted: int) -> Iterator[ThreadPoolExecutor]:
@@ -169,7 +199,7 @@ class Engine(AbstractContextManager["Engine"]):
         def files(kind: Kind, name: str, columns: Sequence[tuple[str, str]]) -> _FileRelation:
             before = self.lake.files(kind, self.platform.name, name, [day for day in window if day not in batch])
             own = self.pinned(self.lake.files(kind, self.platform.name, name, batch))
-            return _FileRelation(parquet(own, columns), parquet(self.pinned(before) + own, columns))
+            return _FileRelation(parquet(own, columns), lambda: parquet(self.pinned(before) + own, columns))
 
         def ref(name: str) -> _FileRelation:
             contract = load_model(self.platform.name, name).contract
@@ -178,13 +208,12 @@ class Engine(AbstractContextManager["Engine"]):
         def source(schema: str, name: str) -> _FileRelation:
             if schema == "calendar":
                 days = self._calendar(model, batch, inputs)
-                return _FileRelation(days, days)
+                return _FileRelation(days)
             for dimension in self.platform.dimensions:
                 if dimension.name == name:
-                    path = self.lake.dimension(self.platform.name, name)
                     columns = declared_columns([dimension.table.column(c) for c in dimension.columns])
-                    table = parquet(self.pinned([path] if path.exists() else []), columns)
-                    return _FileRelation(table, table)
+                    table = parquet(self.dimension(name), columns)
+                    return _FileRelation(table)
             try:
                 stream = self.platform.stream(name)
             except KeyError:
@@ -194,14 +223,6 @@ class Engine(AbstractContextManager["Engine"]):
             return files("raw", name, declared_columns(stream.columns))
 
         return model.rendered(ref, source)
-
-    def _read_by(self, model: Model, batch: Sequence[date]) -> list[Path]:
-        """The day files that the model reads for that batch."""
-        window = window_days(model, batch[0], batch[-1], self.start)
-        streams = {stream.name for stream in self.platform.streams}
-        kinds: list[tuple[Kind, str]] = [("models", name) for name in model.reads("ref")]
-        kinds += [("raw", name) for name in model.reads("source") if name in streams]
-        return [path for kind, name in kinds for path in self.lake.files(kind, self.platform.name, name, window)]
 
     def _calendar(self, model: Model, batch: Sequence[date], inputs: Inputs) -> str:
         rows = ", ".join(
@@ -217,8 +238,7 @@ class Engine(AbstractContextManager["Engine"]):
         where = f"{batch[0]}" if len(batch) == 1 else f"{batch[0]} to {batch[-1]}"
         with beside(self.connection) as connection:
             try:
-                with reading(self._read_by(model, batch)):
-                    connection.execute(f"create temp table result as {text}")
+                connection.execute(f"create temp table result as {text}")
             except duckdb.Error as error:
                 raise ModelError(f"{model.path} failed for {where}: {error}") from None
             self._check_shape(model, connection)
@@ -244,6 +264,7 @@ class Engine(AbstractContextManager["Engine"]):
                     run_id=run_id,
                     read_at=datetime.now(UTC),
                     inputs=inputs[day],
+                    seal=UNSEALED,
                 )
                 path = folder / f"{model.name}-{day}.parquet"
                 self._write(connection, names, ledger, path)
@@ -263,6 +284,8 @@ class Engine(AbstractContextManager["Engine"]):
                 f"cannot write {ledger.name} for {ledger.day} into {path.parent} ({str(error).splitlines()[0]}); "
                 "free space or fix permissions, then run the day again"
             ) from error
+        with writing_to(path.parent, f"{ledger.name} for {ledger.day}"):
+            seal(path)
 
     def _check_shape(self, model: Model, connection: duckdb.DuckDBPyConnection) -> None:
         found = {row[0]: str(row[1]).lower() for row in connection.execute("describe result").fetchall()}

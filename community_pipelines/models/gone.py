@@ -14,14 +14,16 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 from psycopg import errors, sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
-from community_pipelines.duck import first_row, parquet, session
+from community_pipelines.duck import parquet, session
 from community_pipelines.lake.files import Lake
-from community_pipelines.lake.ledger import LakeError, read_ledger
+from community_pipelines.lake.ledger import read_ledger
+from community_pipelines.lake.verified import Verified
 from community_pipelines.models.project import Model, load_models
 from community_pipelines.models.publish import (
     RECOMPUTE,
@@ -420,8 +422,8 @@ def _examine(
     recorded = publications(connection, platform, table)
     query = place.sql("select {day}, count(*) from {table} where {day} = any(%s) group by {day}")
     counted: dict[date, int] = dict(connection.execute(query, (list(days),)).fetchall())
-    with lake.pinned("models", platform, model.name, days) as files, session() as engine:
-        of_day = _files_of(engine, model, files, recorded)
+    with lake.staging(platform, f"gone-{uuid4().hex}") as folder, session() as engine:
+        of_day = _files_of(Verified(folder), lake.files("models", platform, model.name, days), recorded)
         gone, missing = _left_out_by_day(connection, engine, place, model, of_day)
     again, corrected = [], {}
     for day in days:
@@ -435,17 +437,12 @@ def _examine(
     return gone, again
 
 
-def _files_of(
-    engine: duckdb.DuckDBPyConnection, model: Model, files: Sequence[Path], recorded: Mapping[date, Publication]
-) -> dict[date, Path]:
+def _files_of(verified: Verified, paths: Sequence[Path], recorded: Mapping[date, Publication]) -> dict[date, Path]:
     """Of those files the ones that are published as they are. A damaged one is left alone: that day is made anew."""
+    damaged = verified.faults(paths)
     found = {}
-    for file in files:
-        try:
-            ledger = read_ledger(file)
-            first_row(engine, f'select count(hash(day, "{model.contract.entity}")) from {parquet([file], [])}')
-        except (LakeError, duckdb.Error):
-            continue
+    for file in verified.pinned(path for path in paths if path not in damaged):
+        ledger = read_ledger(file)
         if recorded[ledger.day].content_hash == ledger.content_hash:
             found[ledger.day] = file
     return found

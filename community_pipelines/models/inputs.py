@@ -6,12 +6,11 @@ A dimension's present state is no input: a template that is hidden today does no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, timedelta
 from types import MappingProxyType
 
 from community_pipelines.lake.files import Kind, Lake, days_between
-from community_pipelines.lake.ledger import Ledger
 from community_pipelines.models.project import Dependency, Model
 from community_pipelines.platforms.spec import Platform
 
@@ -33,16 +32,36 @@ def source_of(platform: Platform, dependency: Dependency) -> Source | None:
     return ("raw", dependency.name) if dependency.name in {stream.name for stream in platform.streams} else None
 
 
+def kept_from(
+    model: Model,
+    platform: Platform,
+    days: Sequence[date],
+    start: date,
+    damage: Callable[[Kind, str, Sequence[date]], Mapping[date, str]],
+) -> dict[date, str]:
+    """The days (of `days`, ascending) that would be computed from a damaged file, with what is said of that file.
+
+    `damage` gives the damaged ones of a kind, a name and days.
+    """
+    found: dict[date, str] = {}
+    back = model.contract.reads_days_back
+    for dependency in model.dependencies:
+        source = source_of(platform, dependency)
+        if source is None or not days:
+            continue
+        reach = window_days(model, days[0], days[-1], start) if dependency.unfiltered else days
+        for bad, why in damage(*source, reach).items():
+            for day in days:
+                reaches = dependency.unfiltered and bad < day and (back == "all" or (day - bad).days <= back)
+                if day == bad or reaches:
+                    found.setdefault(day, f"{platform.asset(*source)} {bad}: {why}")
+    return found
+
+
 def sources_of(platform: Platform, model: Model) -> list[Source]:
     """What a model reads that has day files, each once, in the order of its SQL."""
     found = (source_of(platform, dependency) for dependency in model.dependencies)
     return list(dict.fromkeys(source for source in found if source is not None))
-
-
-def asset_of(platform: Platform, source: Source) -> str:
-    """The asset, by its name within the platform (`raw/…`, `metrics/…`, `counters/…`), that makes those files."""
-    kind, name = source
-    return f"raw/{name}" if kind == "raw" else f"{platform.model_group(name)}/{name}"
 
 
 class Inputs:
@@ -60,6 +79,7 @@ class Inputs:
         self.start = start
         self.doubtful = doubtful
         self._days: dict[tuple[Kind, str, date], str] = {}
+        self._faults: dict[tuple[Kind, str, date], str] = {}
         self._prefixes: dict[Source, tuple[date, list[bytes]]] = {}
 
     def complete(self, model: Model, day: date) -> bool:
@@ -88,10 +108,15 @@ class Inputs:
                     digest.update(self._day(*source, earlier).encode())
         return digest.hexdigest()[:32]
 
+    def fault(self, kind: Kind, name: str, day: date) -> str:
+        """What is wrong with the footer of that day's file; empty when nothing is, and when there is none."""
+        self._day(kind, name, day)
+        return self._faults[kind, name, day]
+
     def _day(self, kind: Kind, name: str, day: date) -> str:
         key = (kind, name, day)
         if key not in self._days:
-            ledger: Ledger | None = self.lake.ledger(kind, self.platform.name, name, day)
+            ledger, self._faults[key] = self.lake.look(kind, self.platform.name, name, day)
             doubt = "?" if day in self.doubtful.get((kind, name), ()) else ""
             self._days[key] = f"{day}={ledger.content_hash if ledger else '-'}{doubt};"
         return self._days[key]

@@ -160,9 +160,14 @@ def load_model(platform: str, name: str, folder: Path = MODELS_FOLDER) -> Model:
     return model
 
 
+def model_names(platform: str) -> list[str]:
+    """The names of the platform's models, sorted."""
+    return sorted(path.stem for path in (MODELS_FOLDER / platform).glob("*.sql"))
+
+
 def load_models(platform: str) -> list[Model]:
     """All models of the platform, by name; ModelError when one does not load."""
-    return [load_model(platform, path.stem) for path in sorted((MODELS_FOLDER / platform).glob("*.sql"))]
+    return [load_model(platform, name) for name in model_names(platform)]
 
 
 def _contract(path: Path, name: str) -> Contract:

@@ -20,8 +20,9 @@ from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
 from community_pipelines.duck import first_row, literal, parquet, session
-from community_pipelines.lake.files import Lake, pin
+from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
+from community_pipelines.lake.verified import Verified
 from community_pipelines.models.project import Contract, Model
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Dimension, Platform, Table
@@ -123,9 +124,17 @@ def published_at(connection: Connection, platform: str, table: str) -> dict[date
 
 
 def publish(
-    deployment: Deployment, model: Model, lake: Lake, days: Sequence[date], run_id: str, rows_limit: int
+    deployment: Deployment,
+    model: Model,
+    lake: Lake,
+    days: Sequence[date],
+    run_id: str,
+    rows_limit: int,
+    verified: Verified | None = None,
 ) -> list[Published]:
     """Publishes the lake's present files of those days; returns one entry for each.
+
+    They are verified, but for those that `verified` knows. A damaged one is a LakeError, and nothing is published.
 
     Raises PublishError when files keep being replaced underneath; DatabaseError when the database is away.
     """
@@ -144,7 +153,7 @@ def publish(
             else:
                 changed[day] = ledger.accepted
         for group in _groups(changed, rows_limit):
-            for published in _group(connection, deployment, model, lake, group, run_id):
+            for published in _group(connection, deployment, model, lake, group, run_id, verified):
                 done[published.day] = published
     return [done[day] for day in days]
 
@@ -163,11 +172,17 @@ def _groups(days: Mapping[date, int], rows_limit: int) -> Iterator[list[date]]:
 
 
 def _group(
-    connection: Connection, deployment: Deployment, model: Model, lake: Lake, days: list[date], run_id: str
+    connection: Connection,
+    deployment: Deployment,
+    model: Model,
+    lake: Lake,
+    days: list[date],
+    run_id: str,
+    verified: Verified | None,
 ) -> list[Published]:
     for _ in range(ATTEMPTS):
         try:
-            return retried(lambda: _transaction(connection, deployment, model, lake, days, run_id))
+            return retried(lambda: _transaction(connection, deployment, model, lake, days, run_id, verified))
         except _FenceMoved:
             continue
     raise PublishError(
@@ -177,12 +192,18 @@ def _group(
 
 
 def _transaction(
-    connection: Connection, deployment: Deployment, model: Model, lake: Lake, days: list[date], run_id: str
+    connection: Connection,
+    deployment: Deployment,
+    model: Model,
+    lake: Lake,
+    days: list[date],
+    run_id: str,
+    verified: Verified | None,
 ) -> list[Published]:
     platform, table = deployment.platform.name, model.contract.publish
     with (
         writing(connection, f"publish:{platform}:{table}"),
-        lake.pinned("models", platform, model.name, days) as files,
+        lake.pinned("models", platform, model.name, days, verified) as files,
         session() as engine,
     ):
         pinned = dict(zip(days, files, strict=True))
@@ -266,7 +287,7 @@ def _exist_otherwise(
     path = lake.dimension(deployment.platform.name, dimension.name) if dimension else None
     if path is None or not path.exists():
         return False
-    known = parquet(pin([path], folder), [])
+    known = parquet(Verified(folder).pinned([path]), [])
     (differs,) = first_row(
         engine,
         f"""

@@ -314,3 +314,7 @@ class Platform:
             if stream.name == name:
                 return stream
         raise KeyError(f"platform {self.name} declares no stream {name!r}")
+
+    def asset(self, kind: str, name: str) -> str:
+        """The asset (`raw/community_events`) that makes the day files of that kind (raw, quarantine or models)."""
+        return f"{self.model_group(name)}/{name}" if kind == "models" else f"raw/{name}"

@@ -28,9 +28,8 @@ def stream_profile(engine: Engine, stream: Stream, files: Mapping[date, Path]) -
     measures = ", ".join(f"{expression} as {name}" for name, expression in stream.measures)
     dimensions = []
     for dimension in engine.platform.dimensions:
-        path = engine.lake.dimension(engine.platform.name, dimension.name)
         columns = declared_columns([dimension.table.column(name) for name in dimension.columns])
-        table = parquet(engine.pinned([path] if path.exists() else []), columns)
+        table = parquet(engine.dimension(dimension.name), columns)
         dimensions.append(f"{dimension.name} as (select * from {table}), ")
     rows = parquet(list(files.values()), declared_columns(stream.columns), FILE)
     prelude = f"with {''.join(dimensions)}events as (select * from {rows})"
@@ -88,7 +87,7 @@ def volume_ratios(
 
     def rows_on(day: date) -> int | None:
         if day not in known:
-            ledger = lake.ledger(kind, platform, name, day)
+            ledger, _ = lake.look(kind, platform, name, day)
             known[day] = None if ledger is None else ledger.accepted
         return known[day]
 

@@ -10,6 +10,9 @@ from datetime import date, datetime
 from community_pipelines.databases import Connection
 from community_pipelines.flow_types import Finding
 
+# The measure of a finding that a file is damaged.
+SEAL = "seal"
+
 
 @dataclass(frozen=True)
 class Withheld:
@@ -33,6 +36,16 @@ class Withheld:
     def released(self) -> bool:
         """Whether a person accepted it as it is."""
         return self.release_reason is not None
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the accepted file; empty when nothing is known to be."""
+        return "; ".join(str(failure.observed) for failure in self.failures if failure.column == SEAL)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether all that is wrong is that the accepted file is damaged: it has to be made anew."""
+        return all(failure.column == SEAL for failure in self.failures)
 
     @property
     def why(self) -> str:
@@ -95,6 +108,33 @@ def withhold(
             fingerprint,
             json.dumps([vars(failure) for failure in failures], default=str),
             releasable,
+        ),
+    )
+
+
+def damage(fault: str) -> Finding:
+    """The finding that an accepted file is not to be believed."""
+    return Finding("the file holds what was written", SEAL, "error", False, fault, "the bytes of its seal")
+
+
+def record_damage(connection: Connection, platform: str, run_id: str, asset: str, day: date, fault: str) -> None:
+    """Records that the accepted file of a day is damaged. What else keeps the day back, or released it, stays."""
+    connection.execute(
+        """
+        insert into community.withheld_days as known
+            (platform, asset, day, run_id, content_hash, source_fingerprint, failures, releasable)
+        values (%s, %s, %s, %s, '', '', %s, false)
+        on conflict (platform, asset, day) where resolved_at is null do update
+            set failures = known.failures || excluded.failures
+            where not known.failures @> %s
+        """,
+        (
+            platform,
+            asset,
+            day,
+            run_id,
+            json.dumps([vars(damage(fault))]),
+            json.dumps([{"column": SEAL}]),
         ),
     )
 
