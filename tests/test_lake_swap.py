@@ -202,3 +202,22 @@ def test_of_two_processes_that_replace_a_day_again_and_again_the_newer_snapshot_
     assert [process.communicate()[0] for process in processes] == ["", ""]
     assert [process.returncode for process in processes] == [0, 0]
     assert read_ledger(lake.path(*NAME)).read_at == BEGIN + timedelta(seconds=200)
+
+
+def test_only_a_later_snapshot_stands_in_the_way(lake: Lake, tmp_path: Path) -> None:
+    # An archived day is restored as of the moment when its archive was made, again and again.
+    final = lake.path(*NAME)
+    for seconds, rows, swapped in ((2, 1, True), (2, 2, True), (1, 3, False), (3, 4, True)):
+        staged = tmp_path / "staged.parquet"
+        ledger = stage(staged, BEGIN + timedelta(seconds=seconds), rows)
+        assert lake.swap(staged, final, unless_newer=ledger) is swapped
+        assert (read_ledger(final) == ledger) is swapped
+
+
+def test_a_damaged_file_does_not_stand_in_the_way_of_a_whole_one(lake: Lake, tmp_path: Path) -> None:
+    staged, final = tmp_path / "staged.parquet", lake.path(*NAME)
+    stage(final, BEGIN + timedelta(days=1))
+    final.write_bytes(final.read_bytes()[:-20])
+    whole = stage(staged, BEGIN)
+    assert lake.swap(staged, final, unless_newer=whole)
+    assert read_ledger(final) == whole

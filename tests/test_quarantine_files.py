@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from community_pipelines.accounting import AccountRow, account
+from community_pipelines.lake.late import late_days
+from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import METRICS, Gallery
 
@@ -111,3 +113,11 @@ def test_a_day_that_is_withheld_keeps_its_two_files_as_they_were(gallery: Galler
     gallery.sql("update community_events set event_type = 'share'")
     assert not gallery.run(0)["raw/community_events", day(0)].accepted
     assert_accounted(gallery, 200, unknown_event_type=1)
+
+
+def test_a_deletion_does_not_make_a_day_with_rows_in_quarantine_stale(gallery: Gallery) -> None:
+    change(gallery, "share")
+    gallery.run(0)
+    gallery.sql("delete from community_events where id = (select max(id::text)::uuid from community_events)")
+    assert late_days(gallery.deployment, COMMUNITY_EVENTS, gallery.lake, [day(0)]) == {}
+    assert gallery.settle(0) == []
