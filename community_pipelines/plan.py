@@ -24,7 +24,7 @@ from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
-from community_pipelines.models.gone import Found, look
+from community_pipelines.models.gone import Found, left_out, look
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.publish import RECOMPUTE, published_hashes
 from community_pipelines.platforms.deployment import Deployment
@@ -60,12 +60,16 @@ class Request:
 
 @dataclass
 class Plan:
-    """The states of all closed days, by asset (`raw/community_events`) and day."""
+    """The states of all closed days, by asset (`raw/community_events`) and day.
+
+    `left_out` has by published table the rows that are left out, and how many entities they are of.
+    """
 
     platform: str
     closed: list[date]
     states: dict[str, dict[date, State]] = field(default_factory=dict)
     withheld: dict[tuple[str, date], Withheld] = field(default_factory=dict)
+    left_out: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def days(self, asset: str, *wanted: DayState) -> list[date]:
         """The asset's days in any of these states, ascending."""
@@ -98,6 +102,7 @@ def make_plan(
     plan = Plan(platform, closed_days(settings, deployment))
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
         plan.withheld = withheld.current(connection, platform)
+        plan.left_out = left_out(connection, platform)
         published = {
             step.name: published_hashes(connection, platform, step.model.contract.publish)
             for step in steps
