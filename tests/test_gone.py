@@ -216,6 +216,20 @@ def test_a_new_day_needs_no_second_run_for_what_was_deleted_before(gallery: Gall
     assert unaccounted(gallery) == []
 
 
+def test_a_template_whose_only_day_was_published_without_it_returns(gallery: Gallery) -> None:
+    new = number(9)
+    gallery.add_templates(new)
+    gallery.add_views(new, at(DAYS), 2)
+    gallery.run(DAYS, steps=RAW)
+    unchecked(gallery, f"delete from community_templates where id = '{new}'")
+    gallery.settle(DAYS)
+    assert all(new not in named(gallery, table) for table in PUBLISHED)
+    gallery.add_templates(new)
+    gallery.settle(DAYS)
+    assert all(new in named(gallery, table) for table in PUBLISHED)
+    assert unaccounted(gallery) == []
+
+
 def test_a_deletion_that_commits_during_the_sweep_is_caught_by_the_next_one(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
