@@ -95,6 +95,12 @@ def _model(step: SqlModel) -> Iterator[str]:
         f"Published to `{contract.publish}`. Grain: {', '.join(f'`{name}`' for name in contract.grain)}. "
         f"Days read back: {contract.reads_days_back}."
     )
+    if contract.entity is not None:
+        yield (
+            f"After every run no row names a `{contract.entity}` that is gone from `{contract.entity_table}`; what is "
+            "disabled or marked as deleted there exists. The lake keeps its rows, `community.publications` counts what "
+            "is left out by day, and an entity that comes back gets its rows again."
+        )
     yield markdown_table(
         ["column", "type", "null", "what it is", "comes from"],
         [

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -28,7 +28,7 @@ from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.moved import days_to_read_again
 from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
-from community_pipelines.models.gone import Found, look
+from community_pipelines.models.gone import Found, left_out, look
 from community_pipelines.models.inputs import Inputs, kept_from
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import RECOMPUTE, published_at, published_hashes
@@ -65,18 +65,22 @@ class Request:
 
 @dataclass
 class Plan:
-    """The states of all closed days, by asset (`raw/community_events`) and day."""
+    """The states of all closed days, by asset (`raw/community_events`) and day.
+
+    `left_out` has by published table the rows that are left out, and how many entities they are of.
+    """
 
     platform: str
     closed: list[date]
     states: dict[str, dict[date, State]] = field(default_factory=dict)
     withheld: dict[tuple[str, date], Withheld] = field(default_factory=dict)
+    left_out: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def ended_before(self, moment: datetime) -> Plan:
         """The same plan without the days that had not ended by that moment."""
         closed = [day for day in self.closed if day_bounds(day)[1] <= moment]
         states = {asset: {day: of[day] for day in closed} for asset, of in self.states.items()}
-        return Plan(self.platform, closed, states, self.withheld)
+        return replace(self, closed=closed, states=states)
 
     def days(self, asset: str, *wanted: DayState) -> list[date]:
         """The asset's days in any of these states, ascending."""
@@ -109,6 +113,7 @@ def make_plan(
     plan = Plan(platform, closed_days(settings, deployment))
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
         plan.withheld = withheld.current(connection, platform)
+        plan.left_out = left_out(connection, platform)
         published = {
             step.name: published_hashes(connection, platform, step.model.contract.publish)
             for step in steps

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
+import dagster as dg
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from community_pipelines import plan as planning
 from community_pipelines.databases import DatabaseError
+from community_pipelines.embedded.postgres import EmbeddedServer
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.flow_types import DayResult
 from community_pipelines.models import gone
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.spec import ColumnType
+from community_pipelines.runtime import dagster_instance
+from tests.community import Community, community, day_after, span, steady_grace, unwrapped
 from tests.flows import DailyFlow, at, day, number
 from tests.gallery import ACTIVITY, METRICS, PUBLISHED, RAW, STEPS, TRENDS, Gallery, make_gallery
+from tests.pooler import Pooler
 from tests.publishing import until_waiting
 from tests.stories import BOB, CEM, OTHER, SCENE, Stories
 
@@ -203,6 +213,20 @@ def test_a_new_day_needs_no_second_run_for_what_was_deleted_before(gallery: Gall
     add_day(gallery, DAYS)
     assert [(one.first, one.last) for one in gallery.settle(DAYS)] == [(day(DAYS), day(DAYS))]
     assert ranks(gallery, DAYS) == [(SECOND, 1), (THIRD, 2), (FOURTH, 3)]
+    assert unaccounted(gallery) == []
+
+
+def test_a_template_whose_only_day_was_published_without_it_returns(gallery: Gallery) -> None:
+    new = number(9)
+    gallery.add_templates(new)
+    gallery.add_views(new, at(DAYS), 2)
+    gallery.run(DAYS, steps=RAW)
+    unchecked(gallery, f"delete from community_templates where id = '{new}'")
+    gallery.settle(DAYS)
+    assert all(new not in named(gallery, table) for table in PUBLISHED)
+    gallery.add_templates(new)
+    gallery.settle(DAYS)
+    assert all(new in named(gallery, table) for table in PUBLISHED)
     assert unaccounted(gallery) == []
 
 
@@ -391,6 +415,52 @@ def test_a_table_of_other_names_without_an_index_by_template_is_swept_too(
     assert mapped.settle(DAYS - 1) == []
 
 
+@pytest.mark.parametrize(("kind", "ids"), [("text", ["a", "B", "ä'"]), ("bigint", ["7", "11", "101"])])
+def test_ids_may_be_texts_or_numbers(new_gallery: Callable[..., Gallery], kind: ColumnType, ids: list[str]) -> None:
+    templates = BAZAAR.table("community_templates")
+    columns = tuple(replace(one, type=kind) if one.name == "id" else one for one in templates.columns)
+    tables = tuple(replace(one, columns=columns) if one is templates else one for one in BAZAAR.tables)
+    gallery = new_gallery(platform=replace(BAZAAR, tables=tables))
+    gallery.sql("drop table community_templates cascade")
+    gallery.sql(f"create table community_templates (id {kind} primary key)")
+    gallery.sql("insert into community_templates select unnest(%s::text[])::" + kind, (ids[:1],))
+    for table in PUBLISHED:
+        gallery.sql(f"alter table {table} alter template_id type {kind} using null")
+    gallery.sql(f"insert into {METRICS} select unnest(%s::text[])::{kind}, %s, 'view', 1", (ids, day(0)))
+    gallery.sql(
+        "insert into community.publications (platform, table_name, day, content_hash, rows, run_id) "
+        "values ('bazaar', 'community_metrics_daily', %s, 'a hash', 3, 'run')",
+        (day(0),),
+    )
+    assert [one.text for one in sweep(gallery)] == [
+        "community_metrics_daily: 2 rows of entities that are gone left 1 days"
+    ]
+    assert gallery.sql(f"select template_id::text from {METRICS}") == [(ids[0],)]
+    assert gallery.sql("select rows, left_out from community.publications") == [(1, 2)]
+    remembered = "select entity_id from community.left_out_entities"
+    assert {key for (key,) in gallery.sql(remembered)} == set(ids[1:])
+    gallery.sql("insert into community_templates select unnest(%s::text[])::" + kind, (ids[1:],))
+    assert [one.back for one in sweep(gallery)] == [2]
+    assert gallery.sql(remembered) == []
+
+
+def test_behind_a_transaction_pooler_rows_leave_and_return_all_the_same(
+    postgres: EmbeddedServer, gallery: Gallery
+) -> None:
+    before = everything(gallery)
+    name = str(conninfo_to_dict(gallery.url)["dbname"])
+    with Pooler(postgres.home / "postgres" / ".s.PGSQL.5432", alternating=True) as pooler:
+        own = {"source_url": pooler.url(name)}
+        pooled = make_gallery(gallery.url, gallery.settings.home, bazaar=own, shrink_limit=1)
+        gallery.delete_templates(FIRST)
+        pooled.settle(DAYS - 1)
+        assert all(FIRST not in named(gallery, table) for table in PUBLISHED)
+        gallery.add_templates(FIRST)
+        pooled.settle(DAYS - 1)
+    assert everything(gallery) == before
+    assert unaccounted(gallery) == []
+
+
 def test_a_damaged_file_keeps_no_other_day_from_returning(gallery: Gallery) -> None:
     before = gallery.published(METRICS)
     gallery.delete_templates(FIRST)
@@ -401,6 +471,39 @@ def test_a_damaged_file_keeps_no_other_day_from_returning(gallery: Gallery) -> N
     gallery.add_templates(FIRST)
     sweep(gallery)
     assert [row for row in gallery.published(METRICS) if row[1] != day(1)] == [r for r in before if r[1] != day(1)]
+
+
+def test_a_person_sees_what_is_gone_what_left_and_that_nothing_is_left_to_do(
+    postgres: EmbeddedServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, last = steady_grace()
+    days = span(day_after(last, -1), 2)
+    made = Community(database, tmp_path, days[0], postgres.url("gone_dagster")).create()
+    made.add_events(days, event_type="view")
+    made.count_truly()
+    made.environment(monkeypatch, GRACE_MINUTES=str(grace))
+    assert community("run").exit_code == 0
+    made.rows("delete from community_templates where slug in ('template-1', 'template-2')")
+    trends = "community.community_template_trends"
+    stale = [line for line in community("status").output.splitlines() if line.startswith("stale")]
+    assert [line.partition(": ")[2] for line in stale] == [
+        f"{last} (2 of its days lost rows outside of a run)",
+        f"{last} (2 of the entities that it names are gone)",
+    ]
+    first = community("run")
+    assert first.exit_code == 0
+    # Two templates on two days in three tables of theirs, and their views and nothing else in the fourth.
+    assert "│ metric rows left out │ 16 │" in unwrapped(first.output)
+    said = community("status").output.splitlines()
+    assert f"left out of {trends}: 4 rows of 2 entities that are gone" in said
+    assert not [line for line in said if line.startswith("stale")]
+    assert "Nothing to do: every closed day is done." in community("run").output
+    with dagster_instance(made.settings(database_url=made.storage)) as instance:
+        key = dg.AssetKey(["bazaar", "metrics", "community_template_trends"])
+        (event,) = instance.fetch_observations(key, limit=1).records
+        assert event.asset_observation is not None
+        assert event.asset_observation.metadata["rows that left"].value == 2
+    assert json.loads(community("status", "--json").stdout)["bazaar"]["left_out"][trends] == {"rows": 4, "entities": 2}
 
 
 def test_scenes_and_users_of_stories_leave_and_return(stories: Stories) -> None:

@@ -50,6 +50,7 @@ def status(as_json: bool) -> None:
                 {"asset": e.asset, "day": e.day, "why": e.why, "releasable": e.releasable, "released": e.released}
                 for e in plan.withheld.values()
             ],
+            "left_out": {table: {"rows": r, "entities": e} for table, (r, e) in plan.left_out.items()},
             "last_nightly_run": nightly,
             "counters": {
                 counters.table.name: {
@@ -71,6 +72,8 @@ def status(as_json: bool) -> None:
         for entry in plan.withheld.values():
             for line in withheld_lines(name, entry):
                 say(line, "yellow")
+        for published, (rows, entities) in plan.left_out.items():
+            say(f"left out of {published}: {rows:,} rows of {entities:,} entities that are gone")
         for counters, drift in drifts:
             say(
                 f"counters of {counters.table.name}: {len(drift.drifts):,} of "

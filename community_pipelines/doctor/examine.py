@@ -16,7 +16,7 @@ from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
 from community_pipelines.doctor.reach import Database, ask, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
-from community_pipelines.models.project import Model, ModelError, load_models
+from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
 from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.inspect import find_faults, found_in
 from community_pipelines.platforms.spec import Platform
@@ -222,7 +222,7 @@ class _Patient:
 
 def models_of(platform: Platform) -> list[Model]:
     """The platform's models. Raises ModelError for one that cannot be loaded."""
-    return load_models(platform.name)
+    return [load_model(platform.name, path.stem) for path in sorted((MODELS_FOLDER / platform.name).glob("*.sql"))]
 
 
 def _local_server(settings: Settings, platform: str) -> postgres.EmbeddedServer | Diagnosis:
