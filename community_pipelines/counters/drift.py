@@ -11,7 +11,7 @@ from typing import Any, Literal
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
-from community_pipelines.lake.extract import (
+from community_pipelines.lake.queries import (
     END_OF_TIMES,
     FIRST_TIME,
     oldest_query,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,9 +27,16 @@ from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.moved import NO_REPEATS, Repeats
+from community_pipelines.lake.queries import (
+    counted_query,
+    day_query,
+    oldest_query,
+    selected,
+    unique_id_query,
+    without_day_query,
+)
 from community_pipelines.lake.verified import same_dimension
 from community_pipelines.lake.writer import (
-    FINGERPRINT,
     StagedDay,
     code_version,
     day_bounds,
@@ -40,7 +47,7 @@ from community_pipelines.lake.writer import (
 )
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import as_found
-from community_pipelines.platforms.spec import Column, Dimension, Stream, Table
+from community_pipelines.platforms.spec import Dimension, Stream
 
 # A replica that catches up replays all that it has received, long before it has received all that there is.
 REPLAYED_UNTIL = """
@@ -54,8 +61,6 @@ REPLAYED_UNTIL = """
     )
 """
 NO_TIME = "without a time"
-# No row has a day beyond these, be its time infinite or before Christ.
-FIRST_TIME, END_OF_TIMES = sql.Literal("0001-01-02"), sql.Literal("9999-12-30")
 REPLICA_CONFLICT = "40001"
 ATTEMPTS = 4
 
@@ -182,7 +187,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         """How many rows have no day (no time, an infinite one, one outside the years 1 to 9999), and how many lie
         more than a day ahead of the source's clock; only what there is."""
         with self._told(f"rows of {stream.name} without a day"), self._snapshot():
-            counts = self._value(_without_day_query(self.deployment, stream).as_string())
+            counts = self._value(without_day_query(self.deployment, stream).as_string())
         names = (NO_TIME, "at an infinite time", "outside the calendar", "ahead of the clock")
         return {name: count for name, count in zip(names, counts, strict=True) if count}
 
@@ -260,14 +265,15 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             self._connection.cursor() as cursor,
             writing_day(folder, stream, day, self._engine) as staged,
         ):
-            cursor.execute(_day_query(self._found, stream, day, repeats).as_string())
+            elsewhere = repeats.counted_elsewhere if repeats is not None else None
+            cursor.execute(day_query(self._found, stream, day, elsewhere).as_string())
             read = 0
             for batch in prefetched(batches(cursor)):
                 read += batch.num_rows
                 staged.add(batch)
             duplicates, fingerprint = 0, staged.fingerprint
-            if repeats is not None:
-                counted = _counted_query(self._found, stream, day, repeats)
+            if elsewhere is not None:
+                counted = counted_query(self._found, stream, day, elsewhere)
                 read, duplicates, fingerprint = self._value(counted.as_string())
             return staged.finish(
                 notes,
@@ -297,7 +303,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         reading = self._told(dimension.name)
         with reading, self._snapshot() as moment, self._connection.cursor() as cursor:
             query = sql.SQL("select {} from {}").format(
-                sql.SQL(", ").join(_selected(self._found, dimension.table, column) for column in columns),
+                sql.SQL(", ").join(selected(self._found, dimension.table, column) for column in columns),
                 names.table(dimension.table),
             )
             cursor.execute(query.as_string())
@@ -320,127 +326,9 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             lake.swap(staged, final, unless_newer=ledger)
 
 
-def oldest_query(deployment: Deployment, stream: Stream) -> sql.Composed:
-    """SQL for the time of the oldest row; times that belong to no day are left out."""
-    return sql.SQL("select min({})::timestamptz from {} where {}").format(
-        _time(deployment, stream), deployment.names.table(stream.table), _has_day(deployment, stream)
-    )
-
-
-def unique_id_query(deployment: Deployment, stream: Stream) -> sql.Composed:
-    """SQL for whether PostgreSQL itself guarantees that no id repeats, and whether it guarantees that none is null."""
-    names = deployment.names
-    # An index of a table does not cover the tables that inherit from it; one of a partitioned table does.
-    return sql.SQL(
-        """
-        select count(*) > 0, coalesce(bool_and(attnotnull), false)
-        from pg_index
-        join pg_class on pg_class.oid = indrelid
-        join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-        where indrelid = {}::regclass and indisunique and indisvalid and indpred is null
-            and indnkeyatts = 1 and attname = {} and (relkind = 'p' or not relhassubclass)
-        """
-    ).format(
-        sql.Literal(names.table(stream.table).as_string()),
-        sql.Literal(names.column_name(stream.table, stream.id)),
-    )
-
-
-def once_order(deployment: Deployment, stream: Stream) -> sql.Composed:
-    """SQL for the order in which the first row of each id is the one that counts, here and in the truth of counters.
-
-    It is the earliest one that belongs to a day; among rows of one moment the columns that are copied decide, as text.
-    """
-    names = deployment.names
-    others = (
-        column.name for column in stream.columns if column.name not in (stream.id, stream.time) and not column.optional
-    )
-    return sql.SQL(", ").join(
-        [
-            names.column(stream.table, stream.id),
-            sql.SQL("({}) is not true").format(_has_day(deployment, stream)),
-            names.column(stream.table, stream.time),
-            *(sql.SQL('{}::text collate "C"').format(names.column(stream.table, name)) for name in others),
-        ]
-    )
-
-
-def _has_day(deployment: Deployment, stream: Stream) -> sql.Composed:
-    return sql.SQL("{time} >= {first} and {time} < {end}").format(
-        time=deployment.names.column(stream.table, stream.time), first=FIRST_TIME, end=END_OF_TIMES
-    )
-
-
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text.split("Query was:")[0].strip().rstrip(".;")
-
-
-def _time(deployment: Deployment, stream: Stream) -> sql.Composable:
-    column = stream.table.column(stream.time)
-    return _as_timestamptz(deployment.names.column(stream.table, stream.time), column)
-
-
-def _as_timestamptz(name: sql.Composable, column: Column) -> sql.Composable:
-    return sql.SQL("({} at time zone 'UTC')").format(name) if column.type == "timestamp" else name
-
-
-def row_state(deployment: Deployment, stream: Stream) -> sql.Composable:
-    """SQL for what makes a row another row: its id, and the columns that may change, as one text."""
-    id_text = sql.SQL("{}::text").format(deployment.names.column(stream.table, stream.id))
-    if not stream.fingerprinted:
-        return id_text
-    states = (
-        sql.SQL("coalesce({}::text, '')").format(deployment.names.column(stream.table, name))
-        for name in stream.fingerprinted
-    )
-    return sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join([id_text, *states]))
-
-
-def _selected(deployment: Deployment, table: Table, column: Column) -> sql.Composed:
-    name: sql.Composable = deployment.names.column(table, column.name)
-    if not deployment.names.has(table, column):
-        name = sql.SQL("null::{}").format(sql.SQL(column.type))
-    alias = sql.Identifier(column.name)
-    if column.type in ("text", "jsonb"):
-        return sql.SQL("{}::text as {}").format(name, alias)
-    return sql.SQL("{} as {}").format(_as_timestamptz(name, column), alias)
-
-
-def _in_day(deployment: Deployment, stream: Stream, day: date) -> sql.Composed:
-    start, end = day_bounds(day)
-    column = stream.table.column(stream.time)
-    name = deployment.names.column(stream.table, stream.time)
-    shown = "%Y-%m-%d %H:%M:%S" + ("+00" if column.type == "timestamptz" else "")
-    return sql.SQL("{name} >= {start}::{type} and {name} < {end}::{type}").format(
-        name=name,
-        start=sql.Literal(start.strftime(shown)),
-        end=sql.Literal(end.strftime(shown)),
-        type=sql.SQL(column.type),
-    )
-
-
-def _day_query(deployment: Deployment, stream: Stream, day: date, repeats: Repeats | None) -> sql.Composed:
-    """SQL for the rows of a day; given `repeats`, each id once, and without those that count on another day."""
-    distinct = repeats is not None
-    id_name = deployment.names.column(stream.table, stream.id)
-    once = sql.SQL("distinct on ({}) " if distinct else "").format(id_name)
-    order = sql.SQL(" order by {}" if distinct else "").format(once_order(deployment, stream))
-    left_out = (
-        sql.SQL(" and ({}) is not true").format(_is_one_of(deployment, stream, repeats.counted_elsewhere))
-        if repeats is not None and repeats.counted_elsewhere
-        else sql.SQL("")
-    )
-    return sql.SQL("select {}{}, hashtextextended({}, 0) as {} from {} where {}{}{}").format(
-        once,
-        sql.SQL(", ").join(_selected(deployment, stream.table, c) for c in stream.columns),
-        row_state(deployment, stream),
-        sql.Identifier(FINGERPRINT),
-        deployment.names.table(stream.table),
-        _in_day(deployment, stream, day),
-        left_out,
-        order,
-    )
 
 
 def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:
@@ -454,52 +342,6 @@ def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:
             f"from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)",
         )
     return bool(rows) and rows != different
-
-
-def _counted_query(deployment: Deployment, stream: Stream, day: date, repeats: Repeats) -> sql.Composed:
-    """SQL for the rows of a day, how many of them repeat an id of that or of an earlier day, and the fingerprint."""
-    return sql.SQL(
-        """
-        select count(*), count(*) filter (where copy > 1 or elsewhere), coalesce(bit_xor(fingerprint), 0)
-        from (
-            select hashtextextended({state}, 0) as fingerprint, row_number() over (partition by {id}) as copy,
-                coalesce({elsewhere}, false) as elsewhere
-            from {table}
-            where {in_day}
-        ) as rows
-        """
-    ).format(
-        state=row_state(deployment, stream),
-        id=deployment.names.column(stream.table, stream.id),
-        elsewhere=_is_one_of(deployment, stream, repeats.counted_elsewhere),
-        table=deployment.names.table(stream.table),
-        in_day=_in_day(deployment, stream, day),
-    )
-
-
-def _is_one_of(deployment: Deployment, stream: Stream, ids: Sequence[str]) -> sql.Composed:
-    return sql.SQL("{} = any({}::{}[])").format(
-        deployment.names.column(stream.table, stream.id),
-        sql.Literal(list(ids)),
-        sql.SQL(stream.table.column(stream.id).type),
-    )
-
-
-def _without_day_query(deployment: Deployment, stream: Stream) -> sql.Composed:
-    return sql.SQL(
-        """
-        select count(*) filter (where {time} is null),
-            count(*) filter (where {time} in ('-infinity', 'infinity')),
-            count(*) filter (where isfinite({time}) and ({time} < '0001-01-02' or {time} > '9999-12-30')),
-            count(*) filter (where {time} between '0001-01-02' and '9999-12-30')
-        from {table}
-        where {time} is null or {time} < '0001-01-02' or {time} > '9999-12-30' or {zoned} > now() + interval '1 day'
-        """
-    ).format(
-        time=deployment.names.column(stream.table, stream.time),
-        zoned=_time(deployment, stream),
-        table=deployment.names.table(stream.table),
-    )
 
 
 def batches(cursor: Any) -> Iterator[pa.RecordBatch]:

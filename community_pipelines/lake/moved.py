@@ -17,6 +17,7 @@ from psycopg import sql
 from community_pipelines.databases import connect, retried, snapshot
 from community_pipelines.duck import literal
 from community_pipelines.lake.files import Lake
+from community_pipelines.lake.queries import has_day
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
@@ -94,11 +95,11 @@ def days_of(deployment: Deployment, stream: Stream, ids: Iterable[str]) -> dict[
     zoned = stream.table.column(stream.time).type == "timestamptz"
     query = sql.SQL(
         "select {id}::text, array_agg(distinct ({day})::date) from {table} "
-        "where {id} = any(%s::{type}[]) and {time} between '0001-01-02' and '9999-12-30' group by 1"
+        "where {id} = any(%s::{type}[]) and {has_day} group by 1"
     ).format(
         id=names.column(stream.table, stream.id),
         day=sql.SQL("{} at time zone 'UTC'").format(time) if zoned else time,
-        time=time,
+        has_day=has_day(deployment, stream),
         table=names.table(stream.table),
         type=sql.SQL(stream.table.column(stream.id).type),
     )
