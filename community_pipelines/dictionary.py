@@ -37,8 +37,8 @@ def dictionary() -> str:
         "# Data dictionary",
         "Written by `make dictionary` from the platforms' declarations and the models' contracts. Days are UTC.",
         "Every file carries a seal: the `seal` of its ledger is the sha256 of the whole file, hashed with zeros in its "
-        "place. A file is verified before a number is made of it; what would read a damaged one, on its own day or in a "
-        "window that reaches back to it, keeps its published numbers until the file is made anew.",
+        "place. A file is verified before a number is made of it; what would read a damaged one, on its own day or in "
+        "a window that reaches back to it, keeps its published numbers until the file is made anew.",
     ]
     for one in FLOWS:
         parts += [f"## {one.platform.name}: {one.platform.title}", one.platform.description]

@@ -92,11 +92,13 @@ class Raw:
         if not days:
             return
         with window.timed("quality"):
-            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in days}
+            # What an archive gives back was neither lost nor pruned.
+            read = [day for day in days if day not in archived]
+            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in read}
             damaged = self._damaged(window, days)
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
             offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
-            unknown = {day for day in damaged if day not in archived}
+            unknown = damaged.keys() & read
             profile = self._profile(window, staged, previous, unknown, oldest).assign(
                 **{rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules}
             )
@@ -163,9 +165,9 @@ class Raw:
             duplicates=[one.duplicates for one in ledgers],
             quarantined=[one.rows_quarantined for one in ledgers],
             quarantined_share=[one.rows_quarantined / one.read if one.read else 0.0 for one in ledgers],
-            lost_share=[_lost(one, previous[one.day]) for one in ledgers],
+            lost_share=[_lost(one, previous.get(one.day)) for one in ledgers],
             pruned=[
-                int(self.stream.shrink_limit != 1 and _pruned(one, previous[one.day], one.day in unknown, oldest))
+                int(self.stream.shrink_limit != 1 and _pruned(one, previous.get(one.day), one.day in unknown, oldest))
                 for one in ledgers
             ],
             volume_ratio=[ratios[one.day] for one in ledgers],
