@@ -19,6 +19,7 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from community_pipelines.quality import withheld
 from community_pipelines.quality.withheld import Withheld
 from community_pipelines.verification import PARTS, verify_sample
+from tests.damage import flip, truncate
 from tests.flows import at, day, number
 from tests.gallery import METRICS, STEPS, TRENDS, Gallery
 
@@ -39,17 +40,6 @@ def raw(gallery: Gallery, n: int) -> Path:
     return gallery.lake.path("raw", "bazaar", "community_events", day(n))
 
 
-def flip(path: Path, at: int = 60) -> None:
-    """Changes a bit of a data page, without a time of the file that is looked at."""
-    content = bytearray(path.read_bytes())
-    content[at] ^= 4
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-20])
-
-
 def known(gallery: Gallery) -> dict[tuple[str, date], Withheld]:
     with connect(gallery.url, "test") as connection:
         return withheld.current(connection, "bazaar")
@@ -62,30 +52,31 @@ def test_the_days_that_reach_back_to_a_damaged_file_are_kept_back_and_no_others(
     for n in (0, 58, 59, 60, 61):
         gallery.add_event(TEMPLATE, "view", at(n))
     gallery.run(0, 61)
-    old = gallery.lake.path("models", "bazaar", "community_metrics_daily", day(0))
+    old = gallery.lake.path("models", "bazaar", "community_metrics_daily", day(1))
     good = old.read_bytes()
     damage(old)
-    before = {row for row in gallery.published(TRENDS) if row[1] < day(60)}
+    before = {row for row in gallery.published(TRENDS) if row[1] < day(61)}
     for n in range(58, 62):
         gallery.add_event(TEMPLATE, "view", at(n))
 
     results = gallery.run(58, 61, STEPS[:4])
-    trends = {one: results[TREND, day(one)] for one in range(58, 62)}
-    assert {one: result.accepted for one, result in trends.items()} == {58: False, 59: False, 60: True, 61: True}
-    for one in (58, 59):
-        reason = str(trends[one].reason)
-        assert reason.startswith(f"{DAILY} {day(0)}: {old} ")
-        assert f"`community backfill bazaar --from {day(0)} --to {day(0)}` makes it anew" in reason
-    assert all(results[DAILY, day(one)].accepted for one in range(58, 62))
-    assert {row for row in gallery.published(TRENDS) if row[1] < day(60)} == before
-    assert _views(gallery) == [1, 2, 6, 8]
-    assert list(known(gallery)) == [(DAILY, day(0))]
+    assert [n for n in range(58, 62) if results[TREND, day(n)].accepted] == [61]
+    for n in (58, 59, 60):
+        reason = str(results[TREND, day(n)].reason)
+        assert reason.startswith(f"{DAILY} {day(1)}: {old} ")
+        assert f"`community backfill bazaar --from {day(1)} --to {day(1)}` makes it anew" in reason
+    assert all(results[DAILY, day(n)].accepted for n in range(58, 62))
+    assert {row for row in gallery.published(TRENDS) if row[1] < day(61)} == before
+    assert _views(gallery) == [1, 2, 3, 8]
+    assert list(known(gallery)) == [(DAILY, day(1))]
+    results = gallery.run(0, 61, STEPS[3:4])
+    assert [n for n in range(62) if results[TREND, day(n)].accepted] == [0, 61], "on both sides of what is kept back"
 
     plan = gallery.plan(61)
-    assert plan.days(DAILY, "stale") == [day(0)]
-    assert plan.states[DAILY][day(0)].why.startswith("damaged: ")
+    assert plan.days(DAILY, "stale") == [day(1)]
+    assert plan.states[DAILY][day(1)].why.startswith("damaged: ")
     # Of a footer that cannot be read nobody knows whether anything else has changed.
-    assert plan.days(TREND, "withheld") == [day(n) for n in ((58, 59) if damage is flip else range(60))]
+    assert plan.days(TREND, "withheld") == [day(n) for n in (range(58, 61) if damage is flip else range(1, 61))]
     assert plan.days(RAW, "done") == plan.closed
     gallery.settle(61)
     assert fault_of(old) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg import errors
 
+from community_pipelines.lake.ledger import METADATA_KEY
 from community_pipelines.maintenance import archive as archiving
 from community_pipelines.maintenance import cold
-from community_pipelines.maintenance.cold import read_footer
+from community_pipelines.maintenance.cold import archive_fault, read_footer
 from tests.upkeep import (
     OLD,
     OLD_JOBS,
@@ -230,3 +232,26 @@ def test_archived_months_are_no_gaps_and_missing_ones_are(upkeep: Upkeep) -> Non
     upkeep.add_month("jobs", OLD - 1)
     (gap,) = [line for line in upkeep.maintain().faults if line.what == "gap"]
     assert f"{this_month(OLD + 1):%Y-%m-%d} 00:00 to {this_month(RECENT):%Y-%m-%d} 00:00" in gap.why
+
+
+def test_an_archive_is_verified_by_its_seal_and_one_from_before_by_what_postgresql_reads_back(upkeep: Upkeep) -> None:
+    upkeep.maintain()
+    path = cold_file(upkeep)
+    assert archive_fault(upkeep.deployment, path) == ""
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        assert archive_fault(upkeep.deployment, path).startswith(str(path)), at
+    path.write_bytes(whole)
+
+    footer = json.loads(pq.read_metadata(path).metadata[METADATA_KEY])
+    footer.pop("seal")
+    rows = pq.read_table(path)
+    with pq.ParquetWriter(path, rows.schema) as writer:
+        writer.write_table(rows)
+        writer.add_key_value_metadata({METADATA_KEY: json.dumps(footer)})
+    assert archive_fault(upkeep.deployment, path) == ""
+    assert (OLD_PART, "dropped") in said(upkeep.maintain(drop=True))
+    assert archive_fault(upkeep.deployment, path) == ""
+    falsify(path)
+    assert f"{path} does not hold the bytes that were written" in archive_fault(upkeep.deployment, path)

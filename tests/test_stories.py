@@ -12,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from community_pipelines import plan as planning
+from community_pipelines.accounting import account
 from community_pipelines.doctor.rights import reading_needs
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.lake.files import Lake
+from community_pipelines.lake.verified import fault_of
 from community_pipelines.maintenance.maintain import maintain
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import load
+from tests.damage import flip
 from tests.flows import START, at, day, number
 from tests.stories import ANN, BOB, CEM, IDEA, OTHER, SCENE, Stories, failed
 
@@ -203,3 +206,30 @@ def test_archiving_a_month_changes_no_number_and_its_days_can_be_computed_anew(s
     assert stories.sql("select * from scenes order by id") == counters
     with pytest.raises(psycopg.errors.UniqueViolation):
         stories.add_job(number(999), at(40), idempotency_key="key 3")
+
+
+def test_a_damaged_day_of_an_archive_is_restored_and_a_damaged_archive_keeps_back_only_what_needs_it(
+    stories: Stories,
+) -> None:
+    stories.add_job(number(500), at(0), idempotency_key="key")
+    stories.add_job(number(501), at(1), idempotency_key="another key")
+    jobs = [step for step in stories.steps if step.asset == JOBS]
+    stories.run(0, 30, jobs)
+    maintain(stories.deployment, STORIES.partitioned, stories.lake, START, drop=True)
+    archive = stories.lake.root / pinned_days(stories.deployment, STORIES.stream("jobs"))[day(0)]
+    file = stories.lake.path("raw", "stories", "jobs", day(1))
+
+    flip(file)
+    assert all(result.accepted for result in stories.run(0, 2, jobs).values())
+    assert fault_of(file) == ""
+    assert pq.read_metadata(file).num_rows == 1
+
+    flip(file)
+    flip(archive)
+    results = stories.run(0, 2, jobs)
+    assert [n for n in range(3) if results[JOBS, day(n)].accepted] == [0, 2]
+    assert f"{archive} does not hold the bytes that were written" in str(results[JOBS, day(1)].reason)
+    assert stories.plan(2).days(JOBS, "withheld") == [day(1)]
+    faults = {row.stream: row.fault for row in account(stories.settings, stories.deployment, verify=True) if row.fault}
+    assert faults.keys() == {"jobs", "cold/jobs"}
+    assert str(archive) in faults["cold/jobs"]

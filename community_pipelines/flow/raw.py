@@ -135,12 +135,14 @@ class Raw:
             elsewhere = self._on_other_days(window, staged, unique=source.ids_are_unique(self.stream))
             staged |= self._without_repeats(window, staged, elsewhere, read) if elsewhere else {}
         with window.timed("quality"):
-            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in days}
+            # What an archive gives back was neither lost nor pruned.
+            compared = [day for day in days if day not in archived]
+            previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in compared}
             damaged = self._damaged(window, days)
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
             offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
-            unknown = damaged.keys() - archived.keys()
-            losses = {day: self._losses(window, one, previous[day], day in unknown) for day, one in staged.items()}
+            unknown = damaged.keys() & compared
+            losses = {day: self._losses(window, one, previous.get(day), day in unknown) for day, one in staged.items()}
             profile = self._profile(window, staged, previous, losses, oldest).assign(
                 rows_without_day=sum(
                     n for what, n in without_day.items() if not (self.stream.timeless and what == NO_TIME)
