@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Drift, measure
+from community_pipelines.lake.ledger import UNSEALED, read_ledger
+from community_pipelines.lake.seal import seal
 from community_pipelines.platforms.bazaar.spec import COUNTERS
 from tests.flows import at, day, number
 from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
@@ -322,11 +325,12 @@ def test_totals_that_do_not_add_up_are_an_error_of_their_day(gallery: Gallery) -
 
 
 def forge(path: Path, column: str, value: int) -> None:
-    """Sets a column in a day file and leaves its ledger as it is."""
-    footer = pq.read_metadata(path).metadata
+    """Sets a column in a day file, which is sealed like one that was written so."""
+    footer = replace(read_ledger(path), seal=UNSEALED).to_metadata()
     table = pq.read_table(path)
     changed = table.set_column(table.column_names.index(column), column, pa.array([value] * table.num_rows))
     pq.write_table(changed.replace_schema_metadata(footer), path)
+    seal(path)
 
 
 def test_a_template_that_is_deleted_before_the_correction_is_passed_over(

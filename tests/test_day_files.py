@@ -130,7 +130,7 @@ def test_a_day_that_lost_more_than_one_percent_is_withheld_until_it_is_released(
     published = gallery.published(METRICS)
     result = gallery.run(0)["raw/community_events", day(0)]
     assert not result.accepted
-    assert "shrunk: share of rows lost since the last extract" in str(result.reason)
+    assert "shrunk: share of rows deleted since the last extract" in str(result.reason)
     assert ledger(gallery).accepted == 198
     assert gallery.published(METRICS) == published
     assert gallery.plan(0).days("raw/community_events", "withheld") == [day(0)]
@@ -183,7 +183,7 @@ sys.path.insert(0, sys.argv[1])
 from tests.gallery import make_gallery
 from community_pipelines.lake.writer import DayWriter
 
-def finish(self, **facts):
+def finish(self, *notes, **facts):
     print("staged", flush=True)
     sys.stdin.read()
 

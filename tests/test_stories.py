@@ -94,7 +94,7 @@ def test_a_day_of_jobs_is_read_again_after_every_close_until_it_has_settled(stor
         """The days to read again when that many are over and all were read at that time."""
         read_at = datetime.fromisoformat(read).replace(tzinfo=UTC)
         days, jobs = [day(n) for n in range(closed)], STORIES.stream("jobs")
-        with patch.object(Lake, "ledger", lambda *_: replace(ledger, read_at=read_at)):
+        with patch.object(Lake, "look", lambda *_: (replace(ledger, read_at=read_at), "")):
             return list(planning.unsettled_days(stories.lake, "stories", jobs, days, stories.settings))
 
     assert unsettled(1, "2026-01-02T00:20") == []

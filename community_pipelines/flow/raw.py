@@ -218,7 +218,7 @@ class Raw:
         """The staged days that have ids of other days, read again so that each id counts on one of them."""
         in_source = days_of(window.deployment, self.stream, {key for ids in elsewhere.values() for key in ids})
         others = {day for ids in elsewhere.values() for days in ids.values() for day in days} - staged.keys()
-        ledgers = {day: window.lake.ledger("raw", window.platform, self.stream.name, day) for day in others}
+        ledgers = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in others}
         hashes = {day: ledger.content_hash for day, ledger in ledgers.items() if ledger is not None}
         hashes |= {day: one.ledger.content_hash for day, one in staged.items()}
         again = {}

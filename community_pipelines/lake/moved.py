@@ -176,7 +176,8 @@ def repeats(
 def days_to_read_again(lake: Lake, platform: str, stream: str, days: Sequence[date]) -> dict[date, str]:
     """The days whose files have an id that counts on another day by now, or lack one that counts here again; with what
     tells one such state from another."""
-    ledgers = {day: ledger for day in days if (ledger := lake.ledger("raw", platform, stream, day)) is not None}
+    looked = {day: lake.look("raw", platform, stream, day)[0] for day in days}
+    ledgers = {day: ledger for day, ledger in looked.items() if ledger is not None}
     found = {}
     for day, ledger in ledgers.items():
         for noted, content_hash in ledger.measures.get("repeats_of", {}).items():
