@@ -137,6 +137,16 @@ def test_a_day_whose_query_is_cancelled_by_a_conflict_is_read_again_from_its_beg
     assert sorted(pauses) == pauses
 
 
+def test_what_is_asked_of_a_table_before_its_days_is_asked_again_after_a_conflict(
+    gallery: Gallery, tmp_path: Path, pauses: list[float]
+) -> None:
+    gallery.add_event(TEMPLATE, "view", "infinity", user_agent="fails")
+    source = shown(gallery, FAILING.format(error="40001", times=2), tmp_path)
+    with SourceReader(source.deployment) as reader:
+        assert reader.without_day(COMMUNITY_EVENTS) == {"at an infinite time": 1}
+    assert len(pauses) == 2
+
+
 def test_a_day_that_always_conflicts_fails_with_what_to_do(
     gallery: Gallery, tmp_path: Path, pauses: list[float]
 ) -> None:

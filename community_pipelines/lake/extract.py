@@ -8,14 +8,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -63,6 +63,7 @@ REPLAYED_UNTIL = """
 NO_TIME = "without a time"
 REPLICA_CONFLICT = "40001"
 ATTEMPTS = 4
+T = TypeVar("T")
 
 
 class ExtractError(Exception):
@@ -164,6 +165,20 @@ class SourceReader(AbstractContextManager["SourceReader"]):
                 "nothing was changed; `community doctor` says what is wrong with the source"
             ) from None
 
+    def _retried(self, what: str, read: Callable[[], T]) -> T:
+        """What `read` gives, in a snapshot of its own; read again when a replica cancels the query."""
+        from adbc_driver_postgresql import dbapi
+
+        with self._told(what):
+            for attempt in range(1, ATTEMPTS):
+                try:
+                    return read()
+                except dbapi.Error as error:
+                    if getattr(error, "sqlstate", None) != REPLICA_CONFLICT:
+                        raise
+                    time.sleep(attempt)
+            return read()
+
     def moment(self) -> Moment:
         """The server's clock, and how far it has replayed."""
         with self._told("the source's clock"), self._snapshot() as moment:
@@ -171,14 +186,22 @@ class SourceReader(AbstractContextManager["SourceReader"]):
 
     def oldest(self, stream: Stream) -> datetime | None:
         """The time of the oldest row; None for an empty table."""
-        with self._told(f"the oldest row of {stream.name}"), self._snapshot():
-            oldest: datetime | None = self._value(oldest_query(self.deployment, stream).as_string())[0]
-            return oldest
+
+        def ask() -> datetime | None:
+            with self._snapshot():
+                oldest: datetime | None = self._value(oldest_query(self.deployment, stream).as_string())[0]
+                return oldest
+
+        return self._retried(f"the oldest row of {stream.name}", ask)
 
     def ids_are_unique(self, stream: Stream) -> bool:
         """Whether PostgreSQL itself guarantees that no id repeats, be it on another day."""
-        with self._told(f"the indexes of {stream.name}"), self._snapshot():
-            return self._id_is_unique(stream)
+
+        def ask() -> bool:
+            with self._snapshot():
+                return self._id_is_unique(stream)
+
+        return self._retried(f"the indexes of {stream.name}", ask)
 
     def _id_is_unique(self, stream: Stream) -> bool:
         return bool(self._value(unique_id_query(self.deployment, stream).as_string())[0])
@@ -186,8 +209,12 @@ class SourceReader(AbstractContextManager["SourceReader"]):
     def without_day(self, stream: Stream) -> dict[str, int]:
         """How many rows have no day (no time, an infinite one, one outside the years 1 to 9999), and how many lie
         more than a day ahead of the source's clock; only what there is."""
-        with self._told(f"rows of {stream.name} without a day"), self._snapshot():
-            counts = self._value(without_day_query(self.deployment, stream).as_string())
+
+        def ask() -> tuple[int, ...]:
+            with self._snapshot():
+                return self._value(without_day_query(self.deployment, stream).as_string())
+
+        counts = self._retried(f"rows of {stream.name} without a day", ask)
         names = (NO_TIME, "at an infinite time", "outside the calendar", "ahead of the clock")
         return {name: count for name, count in zip(names, counts, strict=True) if count}
 
@@ -207,17 +234,8 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         both. Returns the staged files with their ledger. Raises OpenDayError for a day that is not over by the
         database's clock and replay, ExtractError when the source fails, LakeError when the disk does.
         """
-        from adbc_driver_postgresql import dbapi
-
-        with self._told(f"{stream.name} for {day}"):
-            for attempt in range(1, ATTEMPTS):
-                try:
-                    return self._day(stream, day, folder, run_id, closed_after, repeats, without_day)
-                except dbapi.Error as error:
-                    if getattr(error, "sqlstate", None) != REPLICA_CONFLICT:
-                        raise
-                    time.sleep(attempt)
-            return self._day(stream, day, folder, run_id, closed_after, repeats, without_day)
+        read = partial(self._day, stream, day, folder, run_id, closed_after, repeats, without_day)
+        return self._retried(f"{stream.name} for {day}", read)
 
     def _day(
         self,
