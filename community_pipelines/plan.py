@@ -31,7 +31,7 @@ from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.gone import Found, left_out, look
 from community_pipelines.models.inputs import Inputs, kept_from
 from community_pipelines.models.project import load_model
-from community_pipelines.models.publish import RECOMPUTE, published_at, published_hashes
+from community_pipelines.models.publish import RECOMPUTE, Publication, publications, published_hashes
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.platforms.spec import Stream
@@ -293,9 +293,9 @@ def _withheld_upstream(step: SqlModel | Counters, day: date, plan: Plan) -> Stat
 
 @dataclass(frozen=True)
 class _Counted:
-    """When each day of a history was published, and when its counters were last reconciled to the end (UTC)."""
+    """What is recorded of each day of a history, and when its counters were last reconciled to the end (UTC)."""
 
-    published_at: Mapping[date, datetime]
+    published: Mapping[date, Publication]
     reconciled_at: datetime | None
 
 
@@ -303,13 +303,13 @@ def _counted(connection: Connection, deployment: Deployment, step: Counters) -> 
     name = deployment.platform.name
     history = load_model(name, step.table.history_model).contract.publish
     mode = deployment.settings.counters_mode
-    return _Counted(published_at(connection, name, history), reconciled_at(connection, name, step.table, mode))
+    return _Counted(publications(connection, name, history), reconciled_at(connection, name, step.table, mode))
 
 
 def _counters_state(step: Counters, day: date, counted: _Counted, plan: Plan) -> State:
     if (upstream := _withheld_upstream(step, day, plan)) is not None:
         return upstream
-    published, reconciled = counted.published_at.get(day), counted.reconciled_at
+    published, reconciled = counted.published.get(day), counted.reconciled_at
     kept = plan.withheld.get((step.asset, day))
     if kept is not None:
         refused = any(failure.column == REFUSED for failure in kept.failures)
@@ -318,8 +318,9 @@ def _counters_state(step: Counters, day: date, counted: _Counted, plan: Plan) ->
         return State("withheld", kept.why)
     if published is None:
         return State("missing", version="missing")
-    if reconciled is None or reconciled < published:
-        return State("stale", "they were not reconciled since their history was published", f"published:{published}")
+    if reconciled is None or reconciled < published.published_at:
+        version = f"published:{published.published_at}"
+        return State("stale", "they were not reconciled since their history was published", version)
     return State("done")
 
 

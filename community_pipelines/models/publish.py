@@ -56,11 +56,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Publication:
-    """What is recorded of a published day: the content that it is made of, and where its rows are."""
+    """What is recorded of a published day: the content that it is made of, where its rows are, and when it was
+    published last, by the primary's clock (UTC)."""
 
     content_hash: str
     rows: int
     left_out: int
+    published_at: datetime
 
 
 def target_table(deployment: Deployment, model: Model) -> sql.Identifier:
@@ -81,7 +83,8 @@ def target_column(deployment: Deployment, model: Model, column: str) -> sql.Iden
 def publications(connection: Connection, platform: str, table: str) -> dict[date, Publication]:
     """What is recorded of every day that was published to that table."""
     rows = connection.execute(
-        "select day, content_hash, rows, left_out from community.publications where platform = %s and table_name = %s",
+        "select day, content_hash, rows, left_out, published_at from community.publications "
+        "where platform = %s and table_name = %s",
         (platform, table),
     ).fetchall()
     return {day: Publication(*rest) for day, *rest in rows}
@@ -112,15 +115,6 @@ def entity_dimension(platform: Platform, model: Model) -> Dimension | None:
         if dimension.table.name == model.contract.entity_table and dimension.name in model.reads("source"):
             return dimension
     return None
-
-
-def published_at(connection: Connection, platform: str, table: str) -> dict[date, datetime]:
-    """When every day of that table was published last, by the primary's clock (UTC)."""
-    rows = connection.execute(
-        "select day, published_at from community.publications where platform = %s and table_name = %s",
-        (platform, table),
-    ).fetchall()
-    return dict(rows)
 
 
 def publish(
