@@ -1,4 +1,4 @@
-"""This machine: room on its disks, a lake that can be written, versions, and what killed runs left behind."""
+"""This machine: room on its disks, a lake that can be written, versions, and what does not belong there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
+from community_pipelines.lake.files import Lake
 from community_pipelines.settings import Settings
 
 PACKAGES = (
@@ -25,6 +26,7 @@ PACKAGES = (
 )
 LEAST_SHARE = 0.10
 LEAST_BYTES = 5 * 10**9
+SHOWN_FILES = 5
 
 
 def examine_machine(settings: Settings) -> Iterator[Diagnosis]:
@@ -37,6 +39,7 @@ def examine_machine(settings: Settings) -> Iterator[Diagnosis]:
         yield room(subject, folder)
         yield writable(subject, folder, setting)
     yield from leftovers(settings.lake_folder)
+    yield from foreign_files(settings.lake_folder)
 
 
 def versions() -> Diagnosis:
@@ -78,17 +81,20 @@ def writable(subject: str, folder: Path, setting: str) -> Diagnosis:
 
 
 def leftovers(lake: Path) -> Iterator[Diagnosis]:
-    """Staging folders whose run is gone: its lock is free, or was never made."""
+    """Staging folders whose run is gone: nobody holds their lock."""
     for folder in sorted((lake / "staging").glob("*/*")):
-        if not folder.is_dir() or _is_locked(folder / "lock"):
-            continue
-        platform = folder.parent.name
-        if (folder / "lock").exists():
+        if folder.is_dir() and not _is_locked(folder / "lock"):
             seen = f"{folder} was left by a run that was killed"
-            yield Diagnosis(platform, "leftovers", "warning", seen, "the platform's next run removes it")
-        else:
-            seen = f"{folder} has no lock: a run was killed as it began, or begins just now"
-            yield Diagnosis(platform, "leftovers", "warning", seen, f"if no run begins: rm -r '{folder}'")
+            yield Diagnosis(folder.parent.name, "leftovers", "warning", seen, "the platform's next run removes it")
+
+
+def foreign_files(lake: Path) -> Iterator[Diagnosis]:
+    """Files in the lake's folder that this project did not put there."""
+    found = sorted(Lake(lake).foreign())
+    if found:
+        more = f" and {len(found) - SHOWN_FILES:,} more" if len(found) > SHOWN_FILES else ""
+        seen = f"not of this project, never read: {', '.join(map(str, found[:SHOWN_FILES]))}{more}"
+        yield Diagnosis(MACHINE, "lake files", "warning", seen, "move them elsewhere; nothing here needs them")
 
 
 def _is_locked(lock: Path) -> bool:

@@ -1,16 +1,18 @@
 """Where a day's file is, and how it is replaced.
 
-Readers ask for a list of files; nobody globs. A file appears under its name only when it is complete.
+Readers ask for a list of files; nobody globs. A file appears under its name only when it is complete. What others put
+into the lake's folder (a file manager's notes, a copy made by hand) is passed over, and named by `foreign`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,6 +24,22 @@ from community_pipelines.lake.verified import Verified, fault_of, made_anew
 
 Kind = Literal["raw", "quarantine", "models", "withheld"]
 DAY_KINDS: tuple[Kind, ...] = ("raw", "quarantine", "models", "withheld")
+OTHER_KINDS: tuple[Literal["dimensions", "cold"], ...] = ("dimensions", "cold")
+
+_PLATFORM_AND_NAME = r"[^/.][^/]*/[^/.][^/]*"
+_DAY_FOLDER = r"day=(\d{4}-\d\d-\d\d)"
+# Every path that this project makes below the lake's folder; all others are foreign.
+_OURS = re.compile(
+    rf"""
+    \.lock
+    | ({"|".join(DAY_KINDS)})/{_PLATFORM_AND_NAME}/{_DAY_FOLDER}/data\.parquet
+    | superseded/({"|".join([*DAY_KINDS, *OTHER_KINDS])})/{_PLATFORM_AND_NAME}(/{_DAY_FOLDER})?/\d+\.parquet
+    | dimensions/{_PLATFORM_AND_NAME}/data\.parquet
+    | cold/{_PLATFORM_AND_NAME}/[^/.][^/]*\.parquet
+    | staging/{_PLATFORM_AND_NAME}/.+
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +78,8 @@ class Lake:
 
     def days(self, kind: Kind, platform: str, name: str) -> list[date]:
         """The days that have a file, sorted."""
-        folder = self.root / kind / platform / name
-        found = (entry.name.removeprefix("day=") for entry in folder.iterdir()) if folder.exists() else ()
-        days = (date.fromisoformat(name) for name in found)
-        return sorted(day for day in days if self.path(kind, platform, name, day).exists())
+        found = (_day_of(entry) for entry in _folders(self.root / kind / platform / name))
+        return sorted(day for day in found if day and self.path(kind, platform, name, day).is_file())
 
     def ledger(self, kind: Kind, platform: str, name: str, day: date) -> Ledger | None:
         """The ledger of that day; None when the day has no file. Raises DamagedError for a file that is none of it."""
@@ -92,16 +108,23 @@ class Lake:
             for name in self.names(kind, platform):
                 for day in self.days(kind, platform, name):
                     yield LakeFile(kind, name, day, self.path(kind, platform, name, day))
-        others: tuple[Literal["dimensions", "cold"], ...] = ("dimensions", "cold")
-        for other in others:
+        for other in OTHER_KINDS:
             for name in self.names(other, platform):
                 for path in sorted((self.root / other / platform / name).glob("*.parquet")):
-                    yield LakeFile(other, name, None, path)
+                    if _is_ours(path.relative_to(self.root)):
+                        yield LakeFile(other, name, None, path)
 
     def names(self, kind: str, platform: str) -> list[str]:
         """The names that have files of a kind, sorted."""
-        folder = self.root / kind / platform
-        return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        return sorted(name for name in _folders(self.root / kind / platform) if not name.startswith("."))
+
+    def foreign(self) -> Iterator[Path]:
+        """The files below the lake's folder that this project did not make, in no order; they are never read."""
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                if not _is_ours(path.relative_to(self.root)):
+                    yield path
 
     @contextmanager
     def pinned(
@@ -149,11 +172,13 @@ class Lake:
             yield
 
     def _remove_abandoned(self, base: Path) -> None:
-        # A live run holds its lock; the kernel frees it when the process dies, however it dies.
-        for folder in base.iterdir():
-            # A folder without a lock is on its way out; so is one that is gone by now.
-            with suppress(BlockingIOError, FileNotFoundError), (folder / "lock").open() as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A live run holds its lock; the kernel frees it when the process dies, however it dies. Folder and lock are
+        # made as one, so a folder without a lock is one whose removal was killed.
+        for name in _folders(base):
+            folder = base / name
+            with suppress(BlockingIOError), ExitStack() as stack:
+                with suppress(FileNotFoundError):
+                    fcntl.flock(stack.enter_context((folder / "lock").open()), fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
 
     def swap(self, staged: Path, final: Path, *, unless_newer: Ledger | None = None) -> bool:
@@ -195,10 +220,29 @@ class Lake:
         limit = time.time_ns() - older_than_days * 86_400 * 10**9
         removed = 0
         for path in (self.root / "superseded").rglob("*.parquet"):
-            if int(path.stem) < limit:
+            if _is_ours(path.relative_to(self.root)) and int(path.stem) < limit:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+def _is_ours(path: Path) -> bool:
+    return _OURS.fullmatch(path.as_posix()) is not None
+
+
+def _folders(path: Path) -> list[str]:
+    """The names of the folders in a folder; none where there is no such folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+        return [entry.name for entry in entries if entry.is_dir()]
+    return []
+
+
+def _day_of(name: str) -> date | None:
+    """The day of a day's folder; None for another name."""
+    found = re.fullmatch(_DAY_FOLDER, name)
+    with suppress(ValueError):
+        return date.fromisoformat(found[1]) if found else None
+    return None
 
 
 def _fsync(path: Path) -> None:
