@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: short, named, closed, and safe behind a transaction pooler.
 
-No session state: time zones are written into the SQL, settings are `set local`, nothing is prepared.
+No session state: what a role or a database sets by default is set for every transaction anew, nothing is prepared.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from itertools import chain
 from typing import TypeVar
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, pq
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 APPLICATION_NAME = "community-pipelines"
-Connection = psycopg.Connection[TupleRow]
 T = TypeVar("T")
 
 # A replica that cancels a query, a deadlock, a lock that could not be had in time: taken again.
@@ -34,6 +34,59 @@ EXPLAINED = (
 LOCK_TIMEOUT = "10s"
 
 
+def transaction_settings() -> dict[str, str]:
+    """PostgreSQL's settings of every transaction, whatever its role or database sets by default: no wait for a lock
+    without an end, and one way to write times."""
+    return {
+        "lock_timeout": LOCK_TIMEOUT,
+        "timezone": "UTC",
+        "datestyle": "ISO, YMD",
+        "intervalstyle": "postgres",
+    }
+
+
+class Connection(psycopg.Connection[TupleRow]):
+    """A connection whose statements are all in transactions with `transaction_settings`, at read committed unless one
+    begins by setting another level. A statement outside `transaction()` is a transaction of its own.
+    """
+
+    _inside = False
+
+    @contextmanager
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Iterator[psycopg.Transaction]:
+        """As psycopg's, with the settings in its first round trip."""
+        outermost = not self._inside
+        with super().transaction(savepoint_name, force_rollback) as transaction:
+            if not outermost:
+                yield transaction
+                return
+            # `set` takes no snapshot, as a query would: the level may still be set after it.
+            sets = [f"set local {name} = '{value}'" for name, value in transaction_settings().items()]
+            one_by_one = self.pgconn.pipeline_status != pq.PipelineStatus.OFF
+            for statement in sets if one_by_one else ["; ".join(sets)]:
+                self.unguarded(statement)
+            self._inside = True
+            try:
+                yield transaction
+            finally:
+                self._inside = False
+
+    def execute(  # type: ignore[override]  # no template strings
+        self, query: QueryNoTemplate, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.Cursor[TupleRow]:
+        """As psycopg's, in a transaction of its own unless one is open."""
+        if self._inside:
+            return super().execute(query, params, prepare=prepare, binary=binary)
+        with self.transaction():
+            return super().execute(query, params, prepare=prepare, binary=binary)
+
+    def unguarded(self, query: QueryNoTemplate) -> None:
+        """Executes a statement as it is, for those that PostgreSQL takes outside transactions only."""
+        super().execute(query)
+
+
 class DatabaseError(Exception):
     """A database cannot be reached or used; the message names it, without secrets, and what to do."""
 
@@ -48,19 +101,13 @@ def place(url: str) -> str:
 
 @contextmanager
 def connect(url: str, setting: str) -> Iterator[Connection]:
-    """A connection in autocommit mode; use `connection.transaction()` for what belongs together.
+    """A connection; use `connection.transaction()` for what belongs together.
 
     `setting` is the name of the setting that holds the URL, for the error. Raises DatabaseError, also for what
     fails inside because the server went away, a right is missing or a table is.
     """
     try:
-        connection = psycopg.connect(
-            url,
-            autocommit=True,
-            prepare_threshold=None,
-            connect_timeout=10,
-            application_name=APPLICATION_NAME,
-        )
+        connection = open_session(url, timeout=10)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         raise DatabaseError(
@@ -71,7 +118,78 @@ def connect(url: str, setting: str) -> Iterator[Connection]:
             yield connection
     except EXPLAINED as error:
         reason = error.diag.message_primary or " ".join(str(error).split())
-        raise DatabaseError(f"the database {place(url)} says: {reason}; {_advice(error, setting)}") from error
+        advice = lock_holders(url) if isinstance(error, errors.LockNotAvailable) else _advice(error, setting)
+        raise DatabaseError(f"the database {place(url)} says: {reason}; {advice}") from error
+
+
+def open_session(url: str, timeout: int) -> Connection:
+    """A connection that has to be had within so many seconds; psycopg.OperationalError says why it cannot."""
+    connection = Connection.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=timeout,
+        application_name=APPLICATION_NAME,
+        client_encoding="utf8",
+    )
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
+
+
+def lock_holders(url: str) -> str:
+    """After a wait for a lock was given up: who holds locks that others wait for, and what to do, for people.
+
+    The strongest locks of up to three sessions on tables of that database, and advisory ones; who they are is shown as
+    far as the connected role may see it.
+    """
+    try:
+        with open_session(url, timeout=5) as connection:
+            rows = connection.execute(_HOLDERS).fetchall()
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        return f"who holds the lock could not be asked ({reason}); run it again when that session has ended"
+    if not rows:
+        return "whoever held the lock has ended by now: run it again"
+    shown = "; ".join(str(text) for text, _ in rows)
+    ends = " or ".join(f"select pg_terminate_backend({pid});" for _, pid in rows)
+    return f"locks are held by {shown}; run it again when these have ended, or end one: {ends}"
+
+
+# Ordinary reads and writes (the first three modes) are in nobody's way, unless nothing else is.
+_HOLDERS = """
+    with held as (
+        select pid, mode, locktype, relation,
+            array_position(
+                array[
+                    'AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',
+                    'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
+                ],
+                mode
+            ) as strength
+        from pg_locks
+        where granted and pid <> pg_backend_pid()
+            and database = (select oid from pg_database where datname = current_database())
+            and (locktype = 'advisory' or locktype = 'relation' and relation >= 16384)
+    ),
+    strongest as (
+        select distinct on (pid) * from held where strength > 2 order by pid, strength desc, relation
+    )
+    select
+        format(
+            'process %s (%s): %s on %s',
+            pid,
+            concat_ws(
+                ', ', 'user ' || usename, nullif(application_name, ''), state,
+                'for ' || extract(epoch from date_trunc('second', clock_timestamp() - xact_start))::bigint || ' s'
+            ),
+            mode,
+            case when locktype = 'advisory' then 'a name of its own' else relation::regclass::text end
+        ),
+        pid
+    from strongest left join pg_stat_activity using (pid)
+    order by strength desc, xact_start
+    limit 3
+"""
 
 
 def _advice(error: psycopg.Error, setting: str) -> str:
@@ -98,12 +216,11 @@ def writing(connection: Connection, lock: str, **settings: str) -> Iterator[None
 
     `settings` are PostgreSQL's, for this transaction only.
     """
-    given = {"lock_timeout": LOCK_TIMEOUT, **settings}
-    sets = ", ".join(["set_config(%s, %s, true)"] * len(given))
+    sets = "set_config(%s, %s, true), " * len(settings)
     with connection.transaction():
         connection.execute(
-            f"select {sets}, pg_advisory_xact_lock(hashtextextended(%s, 0))".encode(),
-            (*chain.from_iterable(given.items()), f"community:{lock}"),
+            f"select {sets}pg_advisory_xact_lock(hashtextextended(%s, 0))".encode(),
+            (*chain.from_iterable(settings.items()), f"community:{lock}"),
         )
         yield
 

@@ -19,7 +19,9 @@ from pathlib import Path
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
+
+from community_pipelines.databases import open_session
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -257,13 +259,8 @@ def _connection(url: str) -> Iterator[psycopg.Connection]:
         raise MigrationError(
             "the database URL is not valid: expected postgresql://user:password@host:5432/database"
         ) from None
-    settings = {"connect_timeout": 10, **given, "application_name": "community-pipelines"}
     try:
-        with psycopg.connect(
-            make_conninfo("", **settings), autocommit=True, prepare_threshold=None, client_encoding="utf8"
-        ) as connection:
-            # A stricter level would keep the view of the records from before the wait for the lock.
-            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        with open_session(url, timeout=int(given.get("connect_timeout") or 10)) as connection:
             yield connection
     except psycopg.Error as error:
         raise _explained(error, str(given.get("dbname", given.get("user", "?"))), None) from error
@@ -271,9 +268,8 @@ def _connection(url: str) -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def _transaction(connection: psycopg.Connection, writes: bool = False) -> Iterator[None]:
-    """One transaction in UTC; one that writes also holds the lock and has the history table."""
+    """One transaction; one that writes also holds the lock and has the history table."""
     with connection.transaction():
-        connection.execute("set local time zone 'UTC'")
         if writes:
             connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
             connection.execute(_LOCK)

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases import APPLICATION_NAME, Connection, place
+from community_pipelines.databases import Connection, open_session, place
 from community_pipelines.doctor.diagnosis import Diagnosis
 
 CONNECT_SECONDS = 5
@@ -55,14 +55,8 @@ class Database:
 
 @contextmanager
 def opened(database: Database) -> Iterator[Connection]:
-    """A connection in autocommit mode, for `ask`. Raises psycopg.Error when it cannot be had within seconds."""
-    with psycopg.connect(
-        database.url,
-        autocommit=True,
-        prepare_threshold=None,
-        connect_timeout=CONNECT_SECONDS,
-        application_name=APPLICATION_NAME,
-    ) as connection:
+    """A connection for `ask`. Raises psycopg.Error when it cannot be had within seconds."""
+    with open_session(database.url, timeout=CONNECT_SECONDS) as connection:
         yield connection
 
 
@@ -75,7 +69,6 @@ def ask(
     with connection.transaction():
         connection.execute("set transaction read only")
         connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(f"{STATEMENT_SECONDS}s")))
-        connection.execute("set local time zone 'UTC'")
         return connection.execute(query, values).fetchall()
 
 

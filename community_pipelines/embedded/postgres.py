@@ -40,6 +40,13 @@ _STOP_SECONDS = 60
 # A socket's path has room for 103 characters on macOS and 107 on Linux; libpq reads a comma as a second host.
 _SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 100
+_INSTEAD_OF_ENVIRONMENT = {
+    "port": "5432",
+    "hostaddr": "",
+    "options": "-cstatement_timeout%3D0",
+    "target_session_attrs": "any",
+    "client_encoding": "utf8",
+}
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+-]+")
 
 _SETTINGS = {
@@ -96,8 +103,12 @@ def _create_database(connection: psycopg.Connection, database: str, durable: boo
 
 
 def database_url(home: Path, database: str) -> str:
-    """The libpq URL that a database of this state folder has; known without the server running."""
-    return f"postgresql:///{database}?host={_socket_dir(home)}&user={_SUPERUSER}"
+    """The libpq URL that a database of this state folder has; known without the server running.
+
+    It says all that libpq would take from the environment else: the caller's PGPORT is another server's.
+    """
+    options = "".join(f"&{name}={value}" for name, value in _INSTEAD_OF_ENVIRONMENT.items())
+    return f"postgresql:///{database}?host={_socket_dir(home)}&user={_SUPERUSER}{options}"
 
 
 def ensure_running(home: Path, options: Mapping[str, str] | None = None) -> EmbeddedServer:

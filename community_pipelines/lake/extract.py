@@ -22,7 +22,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, place
+from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, transaction_settings
 from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
@@ -62,6 +62,7 @@ REPLAYED_UNTIL = """
 """
 NO_TIME = "without a time"
 REPLICA_CONFLICT = "40001"
+LOCK_NOT_AVAILABLE = "55P03"
 ATTEMPTS = 4
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
 
         url = self.deployment.source_url
         try:
-            named = make_conninfo(url, application_name=APPLICATION_NAME, connect_timeout=10)
+            named = make_conninfo(url, application_name=APPLICATION_NAME, connect_timeout=10, client_encoding="utf8")
             self._connection = dbapi.connect(named, autocommit=True)
         except dbapi.Error as error:
             raise ExtractError(
@@ -140,11 +141,12 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute("set transaction isolation level repeatable read, read only")
-            now, seen, snapshot = self._value(
+            sets = (f"set_config('{name}', '{value}', true)" for name, value in transaction_settings().items())
+            now, seen, snapshot, *_ = self._value(
                 f"""
                 select clock_timestamp(),
                     case when pg_is_in_recovery() then coalesce({REPLAYED_UNTIL}, 'epoch') else clock_timestamp() end,
-                    pg_current_snapshot()::text
+                    pg_current_snapshot()::text, {", ".join(sets)}
                 """
             )
             yield Moment(now, seen, snapshot)
@@ -160,13 +162,17 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         try:
             yield
         except dbapi.Error as error:
+            advice = "`community doctor` says what is wrong with the source"
+            if getattr(error, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                advice = lock_holders(self.deployment.source_url)
             raise ExtractError(
-                f"{self.deployment.platform.name}: reading {what} failed: {_reason(error)}; "
-                "nothing was changed; `community doctor` says what is wrong with the source"
+                f"{self.deployment.platform.name}: reading {what} failed: {_reason(error)}; nothing was changed; "
+                f"{advice}"
             ) from None
 
     def _retried(self, what: str, read: Callable[[], T]) -> T:
-        """What `read` gives, in a snapshot of its own; read again when a replica cancels the query."""
+        """What `read` gives, in a snapshot of its own; read again when a replica cancels the query, or
+        when a lock was not to be had."""
         from adbc_driver_postgresql import dbapi
 
         with self._told(what):
@@ -174,7 +180,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
                 try:
                     return read()
                 except dbapi.Error as error:
-                    if getattr(error, "sqlstate", None) != REPLICA_CONFLICT:
+                    if getattr(error, "sqlstate", None) not in (REPLICA_CONFLICT, LOCK_NOT_AVAILABLE):
                         raise
                     time.sleep(attempt)
             return read()

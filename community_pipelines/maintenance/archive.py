@@ -177,7 +177,7 @@ class Archive:
     def _alter(self, part: Partition, how: str) -> None:
         # It waits for every transaction that uses the table, and cannot be in one.
         with connect(self.deployment.publish_url, self.deployment.publish_setting) as own:
-            own.execute(
+            own.unguarded(
                 sql.SQL("alter table {} detach partition {} {}").format(
                     self.deployment.names.table(self.one.table), part.quoted, sql.SQL(how)
                 )

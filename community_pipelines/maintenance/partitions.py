@@ -93,8 +93,6 @@ def partitions(connection: Connection, deployment: Deployment, one: PartitionedT
     Raises PartitionError for a table that is not there, or not partitioned by ranges of its time alone.
     """
     with snapshot(connection):
-        # The bounds are shown in the session's time zone and date style.
-        connection.execute("select set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true)")
         _check_table(connection, deployment, one)
         rows = connection.execute(
             """
