@@ -93,7 +93,7 @@ def test_counters_that_are_times_are_corrected_whatever_the_style_of_dates(stori
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for locks are short; ten seconds a try would be most of the tests' time."""
     monkeypatch.setattr(databases, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(databases.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
 @pytest.mark.usefixtures("impatient")
