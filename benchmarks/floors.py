@@ -11,8 +11,7 @@ from psycopg import Cursor, sql
 
 from benchmarks.data import all_days, folder_beside, models, settings_here
 from community_pipelines.databases import connect
-from community_pipelines.lake.files import Lake
-from community_pipelines.lake.writer import day_bounds
+from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.publish import target_column, target_table

@@ -17,8 +17,7 @@ from benchmarks.processes import Measurement, Series, in_turns, work
 from benchmarks.report import Line
 from community_pipelines.databases import connect
 from community_pipelines.lake.extract import SourceReader
-from community_pipelines.lake.files import Lake, days_between
-from community_pipelines.lake.writer import day_bounds
+from community_pipelines.lake.files import Lake, day_bounds, days_between
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import Model, load_model

@@ -8,54 +8,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
 from community_pipelines import automation
 from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
+from community_pipelines.flow.describe import source_spec
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.window import Window, open_window
+from community_pipelines.flows import Flow, flow, flows
 from community_pipelines.maintenance.job import maintenance
-from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar import assets as bazaar
 from community_pipelines.platforms.bazaar.snapshots import template_snapshots
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
-from community_pipelines.platforms.spec import Platform
 from community_pipelines.platforms.stories import assets as stories
 from community_pipelines.platforms.stories.spec import STORIES
-from community_pipelines.settings import ConfigurationError, Settings, load
+from community_pipelines.settings import Settings, load
 
 SECONDS_TAG = "community/seconds"
-
-
-@dataclass(frozen=True)
-class Flow:
-    """One platform with its steps, in the order the data flows."""
-
-    platform: Platform
-    steps: tuple[PlatformStep, ...]
-
-
-FLOWS = (Flow(BAZAAR, bazaar.STEPS), Flow(STORIES, stories.STEPS))
-
-
-def flows(settings: Settings) -> tuple[Flow, ...]:
-    """The flows of the platforms that are set up: those with a database of their own, or, where none has one, all of
-    them on the embedded PostgreSQL."""
-    external = tuple(one for one in FLOWS if not settings.platform(one.platform.name).embedded)
-    return external or FLOWS
-
-
-def flow(platform: str) -> Flow:
-    """The flow of the platform of that name; ConfigurationError for an unknown one."""
-    for one in FLOWS:
-        if one.platform.name == platform:
-            return one
-    names = ", ".join(one.platform.name for one in FLOWS)
-    raise ConfigurationError(f"unknown platform {platform!r}: expected one of {names}")
 
 
 def platform_assets(
@@ -94,14 +66,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     if BAZAAR.name in names:
         bazaar_daily = platform_assets(settings, flow("bazaar"), days, automation.bazaar_state(settings))
         parts += [
-            dg.Definitions(assets=[*bazaar.SOURCES, bazaar_daily]),
+            dg.Definitions(assets=[*(source_spec(BAZAAR, table) for table in bazaar.SOURCES), bazaar_daily]),
             automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
             template_snapshots(settings),
         ]
     if STORIES.name in names:
         stories_daily = platform_assets(settings, flow("stories"), days, automation.stories_state(settings))
         parts += [
-            dg.Definitions(assets=[*stories.SOURCES, stories_daily]),
+            dg.Definitions(assets=[*(source_spec(STORIES, table) for table in stories.SOURCES), stories_daily]),
             automation.stories(settings, flow("stories").steps, stories_daily),
             maintenance(settings, STORIES),
         ]

@@ -31,7 +31,7 @@ FILE = Path(__file__).resolve().parents[1] / "docs" / "data-dictionary.md"
 
 def dictionary() -> str:
     """The whole dictionary as Markdown, with the default limits."""
-    from community_pipelines.definitions import FLOWS
+    from community_pipelines.flows import FLOWS
 
     parts = [
         "# Data dictionary",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 def session(**config: str | bool | int | float | list[str]) -> duckdb.DuckDBPyConnection:
     """An in-memory session in UTC without progress bars."""
+    import duckdb
+
     connection = duckdb.connect(config=config)
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")

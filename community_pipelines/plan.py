@@ -9,24 +9,22 @@ nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Literal
-
-import dagster as dg
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from community_pipelines.counters.correct import reconciled_at
-from community_pipelines.databases import Connection, connect
+from community_pipelines.databases import Connection, DatabaseError, connect
 from community_pipelines.flow.counters import REFUSED, Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.flow.window import doubtful_days, unaccepted
-from community_pipelines.lake.extract import SourceReader
-from community_pipelines.lake.files import Kind, Lake, days_between
+from community_pipelines.lake.clock import source_moment
+from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
+from community_pipelines.lake.files import Kind, Lake, OneLook, day_bounds, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
 from community_pipelines.lake.moved import days_to_read_again
-from community_pipelines.lake.writer import day_bounds
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.gone import Found, left_out, look
 from community_pipelines.models.inputs import Inputs, kept_from
@@ -39,6 +37,9 @@ from community_pipelines.quality import withheld
 from community_pipelines.quality.withheld import Withheld
 from community_pipelines.settings import Settings
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 DayState = Literal["done", "stale", "withheld", "missing"]
 STATES: tuple[DayState, ...] = ("done", "stale", "withheld", "missing")
 PlatformStep = Raw | SqlModel | Counters
@@ -46,11 +47,13 @@ PlatformStep = Raw | SqlModel | Counters
 
 @dataclass(frozen=True)
 class State:
-    """One day of one asset; `why` is for people, `version` changes when there is something new to do."""
+    """One day of one asset; `why` is for people, `version` changes when there is something new to do. `late` is the
+    fingerprint of the source's day where it has other rows than the file."""
 
     state: DayState
     why: str = ""
     version: str = ""
+    late: Fingerprint | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Request:
 class Plan:
     """The states of all closed days, by asset (`raw/community_events`) and day.
 
-    `left_out` has by published table the rows that are left out, and how many entities they are of.
+    `left_out` has by published table the rows that are left out, and how many entities they are of. `compared_at` is
+    when all days were last compared with the source (its clock, UTC); None for never. `notes` say what could not be
+    asked, and is not in the states.
     """
 
     platform: str
@@ -75,6 +80,8 @@ class Plan:
     states: dict[str, dict[date, State]] = field(default_factory=dict)
     withheld: dict[tuple[str, date], Withheld] = field(default_factory=dict)
     left_out: dict[str, tuple[int, int]] = field(default_factory=dict)
+    compared_at: datetime | None = None
+    notes: list[str] = field(default_factory=list)
 
     def ended_before(self, moment: datetime) -> Plan:
         """The same plan without the days that had not ended by that moment."""
@@ -89,10 +96,54 @@ class Plan:
 
 def closed_days(settings: Settings, deployment: Deployment) -> list[date]:
     """The days from the first partition on that are over, by the source's clock and replay."""
-    with SourceReader(deployment) as source:
-        moment = source.moment()
-    last = (min(moment.now, moment.seen_until) - settings.grace).date() - timedelta(days=1)
+    return days_closed_at(settings, source_moment(deployment).known_until)
+
+
+def days_closed_at(settings: Settings, moment: datetime) -> list[date]:
+    """The days from the first partition on that were over by the grace period at a moment."""
+    last = (moment - settings.grace).astimezone(UTC).date() - timedelta(days=1)
     return days_between(settings.start_date, last) if last >= settings.start_date else []
+
+
+@dataclass(frozen=True)
+class _Records:
+    """What the publishing database has recorded of a platform.
+
+    `published` is by model the content hash of each day, `counted` by asset what is known of counters, `pinned` by
+    stream the days that are archived, `found` by asset the entities that came or went since.
+    """
+
+    withheld: dict[tuple[str, date], Withheld]
+    left_out: dict[str, tuple[int, int]]
+    published: Mapping[str, Mapping[date, str]]
+    counted: Mapping[str, _Counted]
+    pinned: Mapping[str, Set[date]]
+    found: Mapping[str, Found]
+
+
+def _records(deployment: Deployment, steps: Sequence[PlatformStep], thorough: bool) -> _Records:
+    platform = deployment.platform.name
+    with connect(deployment.publish_url, deployment.publish_setting) as connection:
+        return _Records(
+            withheld=withheld.current(connection, platform),
+            left_out=left_out(connection, platform),
+            published={
+                step.name: published_hashes(connection, platform, step.model.contract.publish)
+                for step in steps
+                if isinstance(step, SqlModel)
+            },
+            counted={
+                step.asset: _counted(connection, deployment, step) for step in steps if isinstance(step, Counters)
+            },
+            pinned={
+                step.stream.name: pinned_days(deployment, step.stream).keys() for step in steps if isinstance(step, Raw)
+            },
+            found={
+                step.asset: look(connection, deployment, step.model)
+                for step in steps
+                if isinstance(step, SqlModel) and step.model.contract.entity is not None and thorough
+            },
+        )
 
 
 def make_plan(
@@ -104,30 +155,68 @@ def make_plan(
     """The present state of all closed days.
 
     Fingerprints are compared with the source for the days in `compare`, or for all days when it is None; then entities
-    that are gone or came back are looked for in the published tables, too. Raises
-    SourceError when the source is not as declared, DatabaseError, ExtractError or LakeError for what is away.
+    that are gone or came back are looked for in the published tables, too, and what was late is remembered. Of days
+    that are not compared the newest comparison of all days counts. Raises SourceError when the source is not as
+    declared, DatabaseError, ExtractError or LakeError for what is away.
     """
     require_tables(deployment)
-    lake = Lake(settings.lake_folder)
+    moment = source_moment(deployment)
+    records = _records(deployment, steps, thorough=compare is None)
+    closed = days_closed_at(settings, moment.known_until)
+    lake = OneLook(settings.lake_folder)
+    plan = _plan(settings, deployment, steps, lake, closed, records, compare)
+    if compare is None:
+        late = {
+            step.stream.name: {day: state.late for day, state in plan.states[step.asset].items() if state.late}
+            for step in steps
+            if isinstance(step, Raw)
+        }
+        plan.compared_at = moment.now
+        remember_comparison(lake, plan.platform, Compared(moment.now, late))
+    return plan
+
+
+def known_plan(settings: Settings, deployment: Deployment, steps: Sequence[PlatformStep]) -> Plan:
+    """The state of all closed days as far as it is known without asking the source for more than its clock.
+
+    Rows that came late are those of the newest comparison of all days. A database that does not answer raises nothing:
+    `notes` says what is not known without it. Raises SourceError when the source is not as declared.
+    """
+    notes = []
+    try:
+        require_tables(deployment)
+        closed = closed_days(settings, deployment)
+    except DatabaseError as error:
+        closed = days_closed_at(settings, datetime.now(UTC))
+        notes.append(f"the source does not answer, so days are closed by this machine's clock: {error}")
+    try:
+        records = _records(deployment, steps, thorough=False)
+    except DatabaseError as error:
+        records = None
+        notes.append(f"this is what the lake knows; what is published and withheld is not known: {error}")
+    plan = _plan(settings, deployment, steps, OneLook(settings.lake_folder), closed, records, ())
+    plan.notes = notes
+    return plan
+
+
+def _plan(
+    settings: Settings,
+    deployment: Deployment,
+    steps: Sequence[PlatformStep],
+    lake: OneLook,
+    closed: list[date],
+    records: _Records | None,
+    compare: Sequence[date] | None,
+) -> Plan:
     platform = deployment.platform.name
-    plan = Plan(platform, closed_days(settings, deployment))
-    with connect(deployment.publish_url, deployment.publish_setting) as connection:
-        plan.withheld = withheld.current(connection, platform)
-        plan.left_out = left_out(connection, platform)
-        published = {
-            step.name: published_hashes(connection, platform, step.model.contract.publish)
-            for step in steps
-            if isinstance(step, SqlModel)
-        }
-        counted = {step.asset: _counted(connection, deployment, step) for step in steps if isinstance(step, Counters)}
-        found = {
-            step.asset: look(connection, deployment, step.model)
-            for step in steps
-            if isinstance(step, SqlModel) and step.model.contract.entity is not None and compare is None
-        }
-    last = plan.closed[-1] if plan.closed else settings.start_date
+    plan = Plan(platform, closed)
+    if records is not None:
+        plan.withheld, plan.left_out = records.withheld, records.left_out
+    last = closed[-1] if closed else settings.start_date
     doubtful = doubtful_days(deployment, lake, settings.start_date, last, unaccepted(plan.withheld))
     inputs = Inputs(deployment.platform, lake, settings.start_date, doubtful)
+    compared = last_comparison(lake, platform) if compare is not None else None
+    plan.compared_at = compared.at if compared else None
 
     def damage(kind: Kind, name: str, days: Sequence[date]) -> dict[date, str]:
         asset = deployment.platform.asset(kind, name)
@@ -137,51 +226,75 @@ def make_plan(
 
     for step in steps:
         if isinstance(step, Raw):
-            present = set(lake.days("raw", platform, step.stream.name))
-            kept = {
-                day: _fingerprint(plan.withheld[step.asset, day])
-                for day in plan.closed
-                if (step.asset, day) in plan.withheld and plan.withheld[step.asset, day].fingerprint
-            }
-            pinned = pinned_days(deployment, step.stream)
-            wanted = (set(plan.closed) if compare is None else set(compare)) - pinned.keys()
-            compared = [day for day in plan.closed if day in wanted and (day in present or day in kept)]
-            late = late_days(
-                deployment, step.stream, lake, compared, {day: kept[day] for day in compared if day in kept}
-            )
-            again = {
-                **_why(
-                    days_to_read_again(lake, platform, step.stream.name, plan.closed), "an id counts on another day"
-                ),
-                **_why(
-                    unsettled_days(lake, platform, step.stream, plan.closed, settings),
-                    "its rows may have changed: it has not settled yet",
-                ),
-            }
-            again = {day: state for day, state in again.items() if day not in pinned}
-            plan.states[step.asset] = {
-                day: _raw_state(
-                    day,
-                    present,
-                    late,
-                    again,
-                    plan.withheld.get((step.asset, day)),
-                    inputs.fault("raw", step.stream.name, day),
-                )
-                for day in plan.closed
-            }
+            plan.states[step.asset] = _raw_states(
+                settings, deployment, step, lake, inputs, plan, records.pinned[step.stream.name] if records else set(),
+                compare, compared,
+            )  # fmt: skip
         elif isinstance(step, SqlModel):
-            unread = kept_from(step.model, deployment.platform, plan.closed, settings.start_date, damage)
+            unread = kept_from(step.model, deployment.platform, closed, settings.start_date, damage)
+            published = records.published[step.name] if records is not None else None
             plan.states[step.asset] = {
-                day: _model_state(step, day, lake, inputs, published[step.name], plan, unread.get(day))
-                for day in plan.closed
+                day: _model_state(step, day, lake, inputs, published, plan, unread.get(day)) for day in closed
             }
-            _ask_for_sweep(plan.states[step.asset], found.get(step.asset))
-        else:
-            plan.states[step.asset] = {
-                day: _counters_state(step, day, counted[step.asset], plan) for day in plan.closed
-            }
+            _ask_for_sweep(plan.states[step.asset], records.found.get(step.asset) if records else None)
+        elif records is not None:
+            counted = records.counted[step.asset]
+            plan.states[step.asset] = {day: _counters_state(step, day, counted, plan) for day in closed}
     return plan
+
+
+def _raw_states(
+    settings: Settings,
+    deployment: Deployment,
+    step: Raw,
+    lake: Lake,
+    inputs: Inputs,
+    plan: Plan,
+    pinned: Set[date],
+    compare: Sequence[date] | None,
+    compared: Compared | None,
+) -> dict[date, State]:
+    name = step.stream.name
+    present = set(lake.days("raw", plan.platform, name))
+    kept = {
+        day: _fingerprint(plan.withheld[step.asset, day])
+        for day in plan.closed
+        if (step.asset, day) in plan.withheld and plan.withheld[step.asset, day].fingerprint
+    }
+    wanted = (set(plan.closed) if compare is None else set(compare)) - pinned
+    looked_at = [day for day in plan.closed if day in wanted and (day in present or day in kept)]
+    late = late_days(deployment, step.stream, lake, looked_at, {day: kept[day] for day in looked_at if day in kept})
+    if compared is not None:
+        late = {**_still_late(lake, plan, step, compared, kept), **late}
+    again = {
+        **_why(days_to_read_again(lake, plan.platform, name, plan.closed), "an id counts on another day"),
+        **_why(
+            unsettled_days(lake, plan.platform, step.stream, plan.closed, settings),
+            "its rows may have changed: it has not settled yet",
+        ),
+    }
+    again = {day: state for day, state in again.items() if day not in pinned}
+    return {
+        day: _raw_state(day, present, late, again, plan.withheld.get((step.asset, day)), inputs.fault("raw", name, day))
+        for day in plan.closed
+    }
+
+
+def _still_late(
+    lake: Lake, plan: Plan, step: Raw, compared: Compared, kept: Mapping[date, Fingerprint]
+) -> dict[date, Fingerprint]:
+    """The days that were late when all were compared, and that nobody has read since."""
+    found = {}
+    for day, fingerprint in compared.late.get(step.stream.name, {}).items():
+        entry = plan.withheld.get((step.asset, day))
+        if day in kept and entry is not None:
+            read_since = entry.withheld_at > compared.at or kept[day] == fingerprint
+        else:
+            ledger, _ = lake.look("raw", plan.platform, step.stream.name, day)
+            read_since = ledger is None or ledger.read_at > compared.at
+        if not read_since:
+            found[day] = fingerprint
+    return found
 
 
 def _ask_for_sweep(states: dict[date, State], found: Found | None) -> None:
@@ -242,7 +355,7 @@ def _raw_state(
         return State("withheld", kept.why)
     if source is not None:
         since = "the source has changed since it was withheld"
-        return State("stale", "the source has other rows than the file" if kept is None else since, version)
+        return State("stale", "the source has other rows than the file" if kept is None else since, version, source)
     if day in again:
         return again[day]
     return State("done") if day in present else State("missing", version="missing")
@@ -253,7 +366,7 @@ def _model_state(
     day: date,
     lake: Lake,
     inputs: Inputs,
-    published: Mapping[date, str],
+    published: Mapping[date, str] | None,
     plan: Plan,
     unread: str | None,
 ) -> State:
@@ -276,6 +389,8 @@ def _model_state(
         return State("stale", f"released: {kept.release_reason}", f"released:{kept.content_hash}")
     if ledger.inputs != wanted:
         return State("stale", "what it was computed from has changed", wanted)
+    if published is None:
+        return State("done")
     if published.get(day, "").startswith(RECOMPUTE):
         return State("stale", "entities that it names are gone or came back: ranks close up", published[day])
     if published.get(day) != ledger.content_hash:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from community_pipelines.daily import AUDIT
 from community_pipelines.models.gone import SWEPT
 from community_pipelines.plan import Plan
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 # A file or a pipe has no width: the names of assets fit into this one.
 _WIDTH = 100
@@ -152,6 +153,10 @@ class RunSummary:
 
     def see(self, event: dg.DagsterEvent, run_id: str) -> bool:
         """Takes one event; True when it settles one day of one asset."""
+        import dagster as dg
+
+        from community_pipelines.daily import AUDIT
+
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if check.check_name != AUDIT:

@@ -7,24 +7,26 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date
+from datetime import date
 from pathlib import Path
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from community_pipelines import migrations
 from community_pipelines.databases import connect
-from community_pipelines.definitions import SECONDS_TAG, Flow, build_definitions
 from community_pipelines.embedded import postgres
 from community_pipelines.lake.files import Lake
-from community_pipelines.launch import LaunchError, LaunchResult, instance, launch, launch_job
 from community_pipelines.plan import Request, make_plan, requests
-from community_pipelines.platforms.bazaar import snapshots
 from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
 from community_pipelines.report import RunSummary, progress, say
 from community_pipelines.settings import CONFIG_FILE, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from community_pipelines.flows import Flow
+    from community_pipelines.launch import LaunchResult
 
 SQL_FOLDER = Path(__file__).resolve().parents[1] / "sql"
 ROUNDS = 4
@@ -45,6 +47,8 @@ def storage_url(settings: Settings) -> str:
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The persistent Dagster instance of these settings."""
+    from community_pipelines.launch import instance
+
     with instance(settings.home, storage_url(settings)) as opened:
         yield opened
 
@@ -89,6 +93,9 @@ def run_requests(
     settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
 ) -> list[LaunchResult]:
     """Makes these runs one after the other, in this process, with a progress bar."""
+    from community_pipelines.definitions import SECONDS_TAG, build_definitions
+    from community_pipelines.launch import launch
+
     defs = build_definitions(settings)
     results = []
     for request in asked:
@@ -116,6 +123,10 @@ def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
 
     Raises LaunchError when a project was rejected or the run failed; what was published before stays.
     """
+    from community_pipelines.definitions import build_definitions
+    from community_pipelines.launch import LaunchError, launch_job
+    from community_pipelines.platforms.bazaar import snapshots
+
     done = 0
 
     def watch(event: dg.DagsterEvent) -> None:
@@ -132,10 +143,10 @@ def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
         raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
 
 
-def catch_up(settings: Settings, opened: dg.DagsterInstance, one: Flow, summary: RunSummary) -> list[LaunchResult]:
+def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchResult]:
     """Runs every closed day that is not done, then what depends on it, until nothing is left to do.
 
-    Withheld days do not stop it, an error does.
+    Withheld days do not stop it, an error does. Where there is nothing to do, Dagster is not even loaded.
     """
     place = deployment(settings, one.platform)
     require_ready(settings, place)
@@ -144,21 +155,9 @@ def catch_up(settings: Settings, opened: dg.DagsterInstance, one: Flow, summary:
         asked = requests(make_plan(settings, place, one.steps), one.steps)
         if not asked:
             break
-        done = run_requests(settings, opened, asked, summary)
+        with dagster_instance(settings) as opened:
+            done = run_requests(settings, opened, asked, summary)
         results += done
         if any(not result.success and not result.withheld for result in done):
             break
     return results
-
-
-def last_nightly_run(opened: dg.DagsterInstance, platform: str) -> dict[str, str] | None:
-    """The newest run of the platform's nightly schedule: its status, day and time (UTC)."""
-    records = opened.get_run_records(dg.RunsFilter(tags={"dagster/schedule_name": f"{platform}_nightly"}), limit=1)
-    if not records:
-        return None
-    record = records[0]
-    return {
-        "status": record.dagster_run.status.value,
-        "day": record.dagster_run.tags.get("dagster/partition", ""),
-        "at": record.create_timestamp.astimezone(UTC).isoformat(timespec="seconds"),
-    }

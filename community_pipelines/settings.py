@@ -13,8 +13,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -33,8 +31,6 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform
@@ -59,6 +55,11 @@ class ConfigurationError(Exception):
 def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
     if value is None:
         return None
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     # What the parsers say of a wrong URL may quote a part of its password.
     wrong = "expected a URL like postgresql://user:password@host:5432/database"
     try:

@@ -92,15 +92,17 @@ class DailyFlow:
             ).items()
         }
 
-    def plan(self, last: int) -> Plan:
-        """What is to be done now, as if the days after `last` were not over."""
-        closed_days = planning.closed_days
+    def plan(self, last: int, thorough: bool = True) -> Plan:
+        """What is to be done now, as if the days after `last` were not over; as far as it is known, if not thorough."""
+        closed_at = planning.days_closed_at
 
-        def until_last(settings: Settings, deployment: Deployment) -> list[date]:
-            return [one for one in closed_days(settings, deployment) if one <= day(last)]
+        def until_last(settings: Settings, moment: datetime) -> list[date]:
+            return [one for one in closed_at(settings, moment) if one <= day(last)]
 
-        with patch.object(planning, "closed_days", until_last):
-            return planning.make_plan(self.settings, self.deployment, self.steps)
+        with patch.object(planning, "days_closed_at", until_last):
+            if thorough:
+                return planning.make_plan(self.settings, self.deployment, self.steps)
+            return planning.known_plan(self.settings, self.deployment, self.steps)
 
     def settle(self, last: int, rounds: int = 4) -> list[planning.Request]:
         """Makes the runs that the plan asks for until it asks for none; gives all that it asked for."""

@@ -17,7 +17,8 @@ from community_pipelines import accounting
 from community_pipelines.accounting import AccountRow, account
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
-from community_pipelines.lake.writer import FINGERPRINT, writing_day
+from community_pipelines.lake.queries import FINGERPRINT
+from community_pipelines.lake.writer import writing_day
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model

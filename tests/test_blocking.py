@@ -72,7 +72,7 @@ def test_segments_in_a_state_that_no_count_knows_hold_back_just_what_reads_segme
 
 
 def test_every_step_says_what_it_reads_and_reads_only_what_comes_before_it() -> None:
-    from community_pipelines.definitions import FLOWS
+    from community_pipelines.flows import FLOWS
 
     for flow in FLOWS:
         before: set[str] = set()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from unittest.mock import ANY
 
 import psycopg
 import pytest
@@ -119,7 +120,9 @@ class TestStatus:
         assert lines[0].startswith("Gallery of video templates, closed days: 2026-01-01 to ")
         (missing,) = [line for line in lines if line.startswith("missing")]
         assert missing.startswith("missing in every asset: 2026-01-04 to ")
-        assert "counters of community_templates: 0 of 15 are off, total drift 0 (mode: apply)" in lines
+        (counters,) = [line for line in lines if line.startswith("counters of community_templates, reconciled ")]
+        assert counters.endswith("UTC: 4 of 5 entities were off, total drift 4; 4 corrected (mode: apply)")
+        assert "all days compared with the source: never; --thorough compares them now" in lines
         assert "last nightly run: none yet" in lines
 
     def test_its_json_names_the_days_of_every_state(self, gallery: Community) -> None:
@@ -130,13 +133,21 @@ class TestStatus:
         assert data["first_closed_day"] == "2026-01-01"
         assert data["withheld"] == []
         counters = data["counters"]["community_templates"]
-        assert (counters["entities"], counters["off"], counters["drift"]) == (5, 0, 0)
+        assert (counters["entities"], counters["entities_off"], counters["drift_total"]) == (5, 4, 4)
         assert data["last_nightly_run"] is None
+        assert data["not_known"] == []
+
+    def test_thorough_it_counts_in_the_source(self, gallery: Community) -> None:
+        lines = community("status", "--thorough").output.splitlines()
+        assert "counters of community_templates: 0 of 15 are off, total drift 0 (mode: apply)" in lines
+        counters = json.loads(community("status", "--thorough", "--json").stdout)["bazaar"]["counters"]
+        assert counters["community_templates"] == {"entities": 5, "off": 0, "drift": 0, "alternatives": [ANY]}
 
     def test_it_says_why_a_day_is_stale(self, gallery: Community) -> None:
         gallery.add_events(DAYS[1:2], 1, "view", salt="late")
         try:
-            lines = community("status").output.splitlines()
+            assert not [line for line in community("status").output.splitlines() if line.startswith("stale")]
+            lines = community("status", "--thorough").output.splitlines()
         finally:
             gallery.rows("delete from community_events where id = md5('late/2026-01-02/1')::uuid")
         assert f"stale in {RAW}: 2026-01-02 (the source has other rows than the file)" in lines

@@ -155,8 +155,10 @@ def test_reconcile_and_status_show_both_rules(
     drifts = {one["entity"]: one["truth"] for one in found["drifts"] if one["counter"] == "favorites_count"}
     assert [drifts.get(str(template), 0) for template in (FIRST, SECOND)] == by_name[chosen]
 
-    assert line in unwrapped(community("status").output)
-    counters = json.loads(community("status", "--json").stdout)["bazaar"]["counters"]["community_templates"]
+    assert line in unwrapped(community("status", "--thorough").output)
+    counters = json.loads(community("status", "--thorough", "--json").stdout)["bazaar"]["counters"][
+        "community_templates"
+    ]
     assert counters["alternatives"] == [totals]
 
 

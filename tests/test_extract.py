@@ -15,8 +15,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from community_pipelines.databases import connect
 from community_pipelines.lake.extract import OpenDayError, SourceReader, prefetched
+from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import Ledger
-from community_pipelines.lake.writer import DayWriter, day_bounds
+from community_pipelines.lake.writer import DayWriter
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS, EVENT_TYPES, EVENTS_TABLE
 from community_pipelines.platforms.spec import Platform
 from tests.flows import at, day, number

@@ -487,7 +487,7 @@ def test_a_person_sees_what_is_gone_what_left_and_that_nothing_is_left_to_do(
     assert community("run").exit_code == 0
     made.rows("delete from community_templates where slug in ('template-1', 'template-2')")
     trends = "community.community_template_trends"
-    stale = [line for line in community("status").output.splitlines() if line.startswith("stale")]
+    stale = [line for line in community("status", "--thorough").output.splitlines() if line.startswith("stale")]
     assert [line.partition(": ")[2] for line in stale] == [
         f"{last} (2 of its days lost rows outside of a run)",
         f"{last} (2 of the entities that it names are gone)",

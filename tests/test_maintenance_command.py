@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from community_pipelines import definitions
-from community_pipelines.definitions import Flow
+from community_pipelines.flows import Flow
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from tests.community import community, unwrapped
 from tests.upkeep import JOBS, OLD_JOBS, STREAM, Upkeep, make_upkeep, part

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from community_pipelines.models.engine import DUCKDB_TYPES, canonical
+from community_pipelines.models.lineage import checked
 from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
@@ -192,7 +193,7 @@ class TestWrongFiles:
             if text is not None:
                 (folder / "p" / f"m.{kind}").write_text(text)
         with pytest.raises(ModelError) as error:
-            load_model("p", "m", folder)
+            checked(load_model("p", "m", folder))
         assert str(folder / "p" / "m.") in str(error.value)
         return str(error.value)
 
@@ -200,7 +201,9 @@ class TestWrongFiles:
         (tmp_path / "p").mkdir()
         (tmp_path / "p" / "m.sql").write_text(self.SQL)
         (tmp_path / "p" / "m.yml").write_text(self.YML)
-        assert load_model("p", "m", tmp_path).contract.grain == ("x", "day")
+        model = load_model("p", "m", tmp_path)
+        checked(model)
+        assert model.contract.grain == ("x", "day")
 
     def test_a_missing_sql_file(self, tmp_path: Path) -> None:
         assert "does not exist: a model is one .sql file" in self.load(tmp_path, sql=None)

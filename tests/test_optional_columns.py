@@ -17,7 +17,7 @@ from community_pipelines.doctor.examine import models_of
 from community_pipelines.flow.describe import column_schema
 from community_pipelines.flow.raw import Raw
 from community_pipelines.lake.verified import Verified
-from community_pipelines.lake.writer import ARROW_TYPES, schema_of
+from community_pipelines.lake.writer import arrow_types, schema_of
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.platforms.bazaar import checks
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, EVENTS_TABLE, TEMPLATES
@@ -31,7 +31,7 @@ TEMPLATE = number(1)
 # One column of every type that a stream may have.
 KINDS: dict[str, ColumnType] = {
     f"extra_{kind}": kind  # type: ignore[misc]
-    for kind in ARROW_TYPES
+    for kind in arrow_types()
 }
 EXTRAS = tuple(Column(name, kind, "Extra.", optional=True) for name, kind in KINDS.items())
 WRITTEN: dict[str, tuple[str, object]] = {

@@ -18,9 +18,10 @@ import pytest
 from community_pipelines.duck import session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, LakeError, Ledger, read_ledger
+from community_pipelines.lake.queries import FINGERPRINT
 from community_pipelines.lake.seal import seal, verify
 from community_pipelines.lake.verified import Verified, fault_of
-from community_pipelines.lake.writer import FINGERPRINT, schema_of, write_dimension, writing_day
+from community_pipelines.lake.writer import schema_of, write_dimension, writing_day
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 import click
 
-from community_pipelines.settings import ConfigurationError
-
 if TYPE_CHECKING:
     from community_pipelines.quality.withheld import Withheld
+    from community_pipelines.settings import Settings
 
 NO = 1
 WRONG = 2
 P = ParamSpec("P")
+
+
+def load() -> Settings:
+    """The settings of this process. Reading them takes longer than a command's help."""
+    from community_pipelines import settings
+
+    return settings.load()
 
 
 def expected_errors() -> tuple[type[Exception], ...]:
@@ -38,6 +44,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from community_pipelines.models.project import ModelError
     from community_pipelines.models.publish import PublishError
     from community_pipelines.platforms.inspect import SourceError
+    from community_pipelines.settings import ConfigurationError
     from community_pipelines.sql_shell import SqlError
 
     return (
@@ -53,8 +60,6 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
-        except ConfigurationError as error:
-            stop_with(str(error))
         except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:

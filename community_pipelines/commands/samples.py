@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import command, own_name
-from community_pipelines.settings import ConfigurationError, Settings, load
+from community_pipelines.commands.plumbing import command, load, own_name
 
 if TYPE_CHECKING:
     from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.embedded.sample_stories import StoriesSize
     from community_pipelines.platforms.deployment import Deployment
+    from community_pipelines.platforms.spec import Table
+    from community_pipelines.settings import Settings
 
 
 @click.command()
@@ -32,12 +33,13 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
     Example:
       community sample --templates 200 --users 2000 --days 14 --events-per-day 2000 --scenes 200
     """
-    from community_pipelines.definitions import flow, flows
     from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.embedded.sample_stories import StoriesSize
+    from community_pipelines.flows import flow, flows
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import say
     from community_pipelines.runtime import prepare_embedded
+    from community_pipelines.settings import ConfigurationError
 
     settings = load()
     for one in flows(settings):
@@ -57,10 +59,10 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
 
 def load_samples(settings: Settings) -> Settings:
     """Migrates the embedded databases and fills those that are empty; gives the settings with the first partition."""
-    from community_pipelines.definitions import flow, flows
-    from community_pipelines.embedded import sample as gallery
-    from community_pipelines.embedded import sample_stories
+    from community_pipelines.flows import flow, flows
+    from community_pipelines.platforms.bazaar.spec import EVENTS_TABLE
     from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.platforms.stories.tables import SCENE_VIEWS
     from community_pipelines.report import say
     from community_pipelines.runtime import prepare_embedded
 
@@ -69,12 +71,29 @@ def load_samples(settings: Settings) -> Settings:
         if applied:
             say(f"{one.platform.name}: applied {len(applied)} migrations")
     place = deployment(settings, flow("bazaar").platform)
-    if gallery.is_empty(place.source_url):
-        settings = _load_gallery(settings, place, gallery.SampleSize())
+    if not _has_rows(place, EVENTS_TABLE):
+        from community_pipelines.embedded import sample as gallery
+
+        if gallery.is_empty(place.source_url):
+            settings = _load_gallery(settings, place, gallery.SampleSize())
     place = deployment(settings, flow("stories").platform)
-    if sample_stories.is_empty(place.source_url):
-        _load_stories(settings, place, sample_stories.StoriesSize())
+    if not _has_rows(place, SCENE_VIEWS):
+        from community_pipelines.embedded import sample_stories
+
+        if sample_stories.is_empty(place.source_url):
+            _load_stories(settings, place, sample_stories.StoriesSize())
     return settings
+
+
+def _has_rows(place: Deployment, table: Table) -> bool:
+    """Whether the table that a sample fills last has rows: then its generator is not even loaded."""
+    from psycopg import sql
+
+    from community_pipelines.databases import connect
+
+    with connect(place.source_url, place.source_setting) as connection:
+        row = connection.execute(sql.SQL("select exists (select from {})").format(place.names.table(table))).fetchone()
+    return row == (True,)
 
 
 def _load_gallery(settings: Settings, place: Deployment, size: SampleSize) -> Settings:

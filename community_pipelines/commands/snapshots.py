@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from community_pipelines.commands.plumbing import DAY, NO, as_json, command, print_json
-from community_pipelines.settings import load
+from community_pipelines.commands.plumbing import DAY, NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.snapshots.ingest import Ingest
@@ -63,7 +62,7 @@ def ingest(
       community ingest --changed-since 2026-01-31 --dry-run
       community ingest exports/product-launch --owner user-17 --tag launch
     """
-    from community_pipelines.definitions import flow
+    from community_pipelines.flows import flow
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import progress
     from community_pipelines.snapshots.ingest import opened

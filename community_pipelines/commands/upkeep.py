@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import NO, as_json, command, print_json
-from community_pipelines.settings import load
+from community_pipelines.commands.plumbing import NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.maintenance.maintain import Report
@@ -34,7 +33,7 @@ def maintain(platform: str, months: int, drop: bool, dry_run: bool, as_json: boo
       community maintain --months 6
       community maintain --drop
     """
-    from community_pipelines.definitions import flow
+    from community_pipelines.flows import flow
     from community_pipelines.lake.files import Lake
     from community_pipelines.maintenance import maintain as upkeep
     from community_pipelines.platforms.deployment import deployment

@@ -18,17 +18,18 @@ from community_pipelines.commands.plumbing import (
     NO,
     as_json,
     command,
+    load,
     own_name,
     print_json,
     stop_with,
     withheld_lines,
 )
-from community_pipelines.settings import Settings, load, process_environment
 
 if TYPE_CHECKING:
-    from community_pipelines.definitions import Flow
+    from community_pipelines.flows import Flow
     from community_pipelines.launch import LaunchResult
     from community_pipelines.report import RunSummary
+    from community_pipelines.settings import Settings
 
 UI_PORT = 3000
 
@@ -45,9 +46,9 @@ def run() -> None:
       community run
     """
     from community_pipelines.commands.samples import load_samples
-    from community_pipelines.definitions import flows
+    from community_pipelines.flows import flows
     from community_pipelines.report import RunSummary
-    from community_pipelines.runtime import catch_up, dagster_instance
+    from community_pipelines.runtime import catch_up
 
     settings = load()
     chosen = flows(settings)
@@ -55,9 +56,8 @@ def run() -> None:
         settings = load_samples(settings)
     summary = RunSummary()
     results: list[LaunchResult] = []
-    with dagster_instance(settings) as opened:
-        for one in chosen:
-            results += catch_up(settings, opened, one, summary)
+    for one in chosen:
+        results += catch_up(settings, one, summary)
     _finish(settings, chosen, results, summary)
 
 
@@ -106,7 +106,7 @@ def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
       community migrate --platform bazaar --dry-run
     """
     from community_pipelines import migrations
-    from community_pipelines.definitions import flow, flows
+    from community_pipelines.flows import flow, flows
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.runtime import app_tables, sql_folder
 
@@ -139,7 +139,7 @@ def backfill(platform: str, first: date, last: date, dry_run: bool) -> None:
     Example:
       community backfill bazaar --from 2026-01-01 --to 2026-01-31
     """
-    from community_pipelines.definitions import flow
+    from community_pipelines.flows import flow
     from community_pipelines.plan import Request, closed_days
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.report import RunSummary
@@ -207,7 +207,7 @@ def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
       community reconcile bazaar
     """
     from community_pipelines.counters.correct import reconcile as reconcile_counters
-    from community_pipelines.definitions import flow
+    from community_pipelines.flows import flow
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.platforms.inspect import require_tables
     from community_pipelines.report import console, say, table
@@ -283,7 +283,7 @@ def release(platform: str, day: date, reason: str) -> None:
       community release bazaar 2026-01-02 --reason "a bot was removed, 3% fewer rows are right"
     """
     from community_pipelines.databases import connect
-    from community_pipelines.definitions import flow
+    from community_pipelines.flows import flow
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.quality import withheld
 
@@ -319,6 +319,7 @@ def ui() -> None:
     """
     from community_pipelines.launch import instance_home
     from community_pipelines.runtime import storage_url
+    from community_pipelines.settings import process_environment
 
     settings = load()
     with socket.socket() as probe:

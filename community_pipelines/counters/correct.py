@@ -216,6 +216,31 @@ def reconciled_at(
     return newest
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What a reconciliation found and did, as it was written down. `at` is the primary's clock (UTC)."""
+
+    mode: str
+    entities: int
+    entities_off: int
+    drift_total: int
+    truth_total: int
+    corrected: int
+    refused: str | None
+    at: datetime
+
+
+def last_reconciliation(connection: Connection, platform: str, table: CounterTable) -> Recorded | None:
+    """The newest reconciliation of that table's counters; None before the first one."""
+    row = connection.execute(
+        "select mode, coalesce(entities, 0), coalesce(entities_off, 0), coalesce(drift_total, 0), "
+        "coalesce(truth_total, 0), coalesce(corrected, 0), refused, reconciled_at from community.reconciliations "
+        "where platform = %s and coalesce(table_name, %s) = %s order by id desc limit 1",
+        (platform, table.table.name, table.table.name),
+    ).fetchone()
+    return Recorded(*row) if row else None
+
+
 def _record(connection: Connection, deployment: Deployment, table: CounterTable, outcome: Outcome, run_id: str) -> None:
     found = outcome.found
     connection.execute(

@@ -16,6 +16,7 @@ from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
 from community_pipelines.doctor.reach import Database, ask, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
+from community_pipelines.models.lineage import checked
 from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
 from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.inspect import find_faults, found_in
@@ -75,6 +76,8 @@ def _platform(settings: Settings, platform: Platform) -> Iterator[Diagnosis]:
             return
         place = deployment(settings, platform)
         models = models_of(platform)
+        for model in models:
+            checked(model)
     except ConfigurationError as error:
         yield Diagnosis(platform.name, "settings", "problem", str(error), "correct that setting")
         return

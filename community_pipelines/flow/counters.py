@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Reconciliation, measure
 from community_pipelines.duck import literal, parquet
-from community_pipelines.flow.describe import counters_spec, markdown_table
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult
-from community_pipelines.lake.files import days_between
-from community_pipelines.lake.writer import day_bounds
+from community_pipelines.lake.files import day_bounds, days_between
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import CounterTable, Platform
 from community_pipelines.quality.judge import Bound, judge, none_of
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
 SHOWN_ROWS = 20
@@ -39,6 +36,8 @@ class Counters:
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
+        import dagster as dg
+
         return dg.AssetKey([self.platform.name, "counters", self.table.table.name])
 
     @property
@@ -53,6 +52,8 @@ class Counters:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
+        from community_pipelines.flow.describe import counters_spec
+
         return counters_spec(self.platform, self.table, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
@@ -202,6 +203,8 @@ class Counters:
         return sum(explained.get(entity, nothing) != truths.get(entity, nothing) for entity in found.truths)
 
     def _metadata(self, outcome: Outcome, remaining: Reconciliation) -> dict[str, Any]:
+        from community_pipelines.flow.describe import shown_table
+
         found = outcome.found
         metadata: dict[str, Any] = {
             "mode": outcome.mode,
@@ -215,21 +218,18 @@ class Counters:
             metadata["refused"] = outcome.refused
         if found.drifts:
             largest = sorted(found.drifts, key=lambda drift: -drift.size)[:SHOWN_ROWS]
-            metadata["largest drifts"] = dg.MetadataValue.md(
-                markdown_table(
-                    ["entity", "counter", "cached", "truth", "drift"],
-                    [drift.shown for drift in largest],
-                )
+            metadata["largest drifts"] = shown_table(
+                ["entity", "counter", "cached", "truth", "drift"], [drift.shown for drift in largest]
             )
         for one in found.alternatives:
             metadata[f"{one.counter} by {one.chosen}, as {one.setting} says"] = one.chosen_total
             metadata[f"{one.counter} by {one.other}"] = one.other_total
             metadata[f"{one.counter}: entities that differ"] = len(one.differences)
             if one.differences:
-                metadata[f"{one.counter}: largest differences"] = dg.MetadataValue.md(
-                    markdown_table(["entity", f"by {one.chosen}", f"by {one.other}"], one.differences[:SHOWN_ROWS])
+                metadata[f"{one.counter}: largest differences"] = shown_table(
+                    ["entity", f"by {one.chosen}", f"by {one.other}"], one.differences[:SHOWN_ROWS]
                 )
         for name, rows in found.disagreements.items():
             if rows:
-                metadata[name] = dg.MetadataValue.md(markdown_table(["entity", "by events", "by rows"], rows))
+                metadata[name] = shown_table(["entity", "by events", "by rows"], rows)
         return metadata

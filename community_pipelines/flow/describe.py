@@ -26,6 +26,11 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     return "\n".join(lines)
 
 
+def shown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """The same as Dagster shows it with a materialization."""
+    return dg.MetadataValue.md(markdown_table(header, rows))
+
+
 def source_key(platform: Platform, table: Table) -> dg.AssetKey:
     """The key of an app's table, as an external asset."""
     return dg.AssetKey([platform.name, "source", table.name])
@@ -47,7 +52,7 @@ def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSp
     """A stream's day files."""
     source = source_key(platform, stream.table)
     lineage = {c.name: [dg.TableColumnDep(source, c.name)] for c in stream.columns}
-    rules = markdown_table(
+    rules = shown_table(
         ["quarantine rule", "a row breaks it when"], [(rule.name, rule.description) for rule in stream.quarantine]
     )
     return dg.AssetSpec(
@@ -60,7 +65,7 @@ def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSp
         metadata={
             "dagster/column_schema": column_schema(stream.columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
-            "row rules": dg.MetadataValue.md(rules),
+            "row rules": rules,
             **_code(Path(inspect.getfile(type(stream))).with_name(platform.name) / "spec.py"),
         },
     )
@@ -72,7 +77,7 @@ def model_spec(platform: Platform, group: str, model: Model, key: dg.AssetKey) -
     upstream = model_upstream(platform, model)
     lineage = column_lineage(model, {name: columns for name, (_, columns) in upstream.items()})
     deps = [key for key, _ in upstream.values() if key is not None]
-    shown = markdown_table(
+    shown = shown_table(
         ["column", "comes from"],
         [(column, ", ".join(f"{table}.{name}" for table, name in pairs)) for column, pairs in lineage.items()],
     )
@@ -92,7 +97,7 @@ def model_spec(platform: Platform, group: str, model: Model, key: dg.AssetKey) -
                     for column, pairs in lineage.items()
                 }
             ),
-            "column lineage": dg.MetadataValue.md(shown),
+            "column lineage": shown,
             "grain": ", ".join(contract.grain),
             "reads days back": str(contract.reads_days_back),
             **_code(model.path),
@@ -103,7 +108,7 @@ def model_spec(platform: Platform, group: str, model: Model, key: dg.AssetKey) -
 def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> dg.AssetSpec:
     """Cached counters on an app's table."""
     history = dg.AssetKey([platform.name, "counters", table.history_model])
-    rules = markdown_table(["counter", "counts"], counting_rules(platform, table))
+    rules = shown_table(["counter", "counts"], counting_rules(platform, table))
     return dg.AssetSpec(
         key,
         deps=[history, *(source_key(platform, one) for one in _counted(platform, table))],
@@ -116,7 +121,7 @@ def counters_spec(platform: Platform, table: CounterTable, key: dg.AssetKey) -> 
         owners=OWNERS,
         metadata={
             "dagster/table_name": table.table.default,
-            "counting rules": dg.MetadataValue.md(rules),
+            "counting rules": rules,
             **_code(Path(inspect.getfile(type(table))).with_name(platform.name) / "spec.py"),
         },
     )

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any, Literal
 
 from community_pipelines.duck import literal
-from community_pipelines.flow.describe import markdown_table, model_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
@@ -21,6 +18,9 @@ from community_pipelines.models.publish import Published, publish
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.judge import Bound, judge, none_of
 from community_pipelines.quality.profile import model_profile, volume_ratios
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 SHOWN_ROWS = 5
 
@@ -37,6 +37,8 @@ class SqlModel:
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
+        import dagster as dg
+
         return dg.AssetKey([self.platform.name, self.group, self.name])
 
     @property
@@ -56,6 +58,8 @@ class SqlModel:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
+        from community_pipelines.flow.describe import model_spec
+
         return model_spec(self.platform, self.group, self.model, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
@@ -179,6 +183,8 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
             name = finding.column.removeprefix("unaccepted_")
             values = next(column.values for column in contract.columns if column.name == name)
             conditions.append(f'"{name}" not in ({", ".join(literal(value) for value in values)})')
+    from community_pipelines.flow.describe import shown_table
+
     names = contract.column_names()
     listed = ", ".join(f'"{name}"' for name in names)
     grain = ", ".join(f'"{name}"' for name in contract.grain)
@@ -191,7 +197,7 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
         select {listed} from counted where {" or ".join(conditions)} order by {grain} limit {SHOWN_ROWS}
         """
     )
-    return {"offending rows": dg.MetadataValue.md(markdown_table(names, rows.fetchall()))}
+    return {"offending rows": shown_table(names, rows.fetchall())}
 
 
 def _metadata(staged: StagedModelDay, published: Published | None) -> dict[str, Any]:

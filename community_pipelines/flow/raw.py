@@ -8,9 +8,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
-from community_pipelines.flow.describe import markdown_table, raw_spec
 from community_pipelines.flow.window import Window
 from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.lake.extract import NO_TIME, SourceReader
@@ -35,6 +32,7 @@ from community_pipelines.quality.profile import stream_profile, volume_ratios
 from community_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
 # Days that are copied, judged and made visible together: what a failure in a long backfill can cost.
@@ -69,6 +67,8 @@ class Raw:
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
+        import dagster as dg
+
         return dg.AssetKey([self.platform.name, "raw", self.stream.name])
 
     @property
@@ -83,6 +83,8 @@ class Raw:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
+        from community_pipelines.flow.describe import raw_spec
+
         return raw_spec(self.platform, self.stream, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
@@ -327,8 +329,10 @@ def _same(previous: Ledger, ledger: Ledger) -> bool:
 
 
 def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:
+    from community_pipelines.flow.describe import shown_table
+
     return {
-        f"offending: {rule}": dg.MetadataValue.md(markdown_table(["what", "what is wrong"], by_day[day].shown))
+        f"offending: {rule}": shown_table(["what", "what is wrong"], by_day[day].shown)
         for rule, by_day in offences.items()
         if day in by_day
     }

@@ -12,8 +12,7 @@ from pathlib import Path
 from community_pipelines import databases
 from community_pipelines.flow_types import Finding
 from community_pipelines.lake.extract import OpenDayError, SourceReader
-from community_pipelines.lake.files import Kind, Lake, days_between
-from community_pipelines.lake.writer import day_bounds
+from community_pipelines.lake.files import Kind, Lake, day_bounds, days_between
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.gone import Swept, sweeping
 from community_pipelines.models.inputs import Inputs, Source, sources_of
@@ -178,10 +177,10 @@ def open_window(settings: Settings, deployment: Deployment, days: Sequence[date]
         with SourceReader(deployment) as source:
             moment = source.moment()
             closes = day_bounds(days[-1])[1] + settings.grace
-            if min(moment.now, moment.seen_until) < closes:
+            if moment.known_until < closes:
                 raise OpenDayError(
                     f"{platform.name}: {days[-1]} is not closed before {closes:%Y-%m-%d %H:%M} UTC and the source's "
-                    f"clock says {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M}; end the window earlier"
+                    f"clock says {moment.known_until:%Y-%m-%d %H:%M}; end the window earlier"
                 )
             for dimension in platform.dimensions:
                 source.dimension(dimension, staging, lake, run_id)

@@ -10,21 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import duckdb
-import pyarrow as pa
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, transaction_settings
 from community_pipelines.duck import first_row, literal, session
-from community_pipelines.lake.files import Lake
+from community_pipelines.lake.clock import MOMENT, Moment
+from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.moved import NO_REPEATS, Repeats
 from community_pipelines.lake.queries import (
@@ -39,7 +37,6 @@ from community_pipelines.lake.verified import same_dimension
 from community_pipelines.lake.writer import (
     StagedDay,
     code_version,
-    day_bounds,
     schema_hash,
     schema_of,
     write_dimension,
@@ -49,17 +46,10 @@ from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import as_found
 from community_pipelines.platforms.spec import Dimension, Stream
 
-# A replica that catches up replays all that it has received, long before it has received all that there is.
-REPLAYED_UNTIL = """
-    coalesce(
-        (
-            select last_msg_send_time
-            from pg_stat_wal_receiver
-            where pg_last_wal_replay_lsn() >= greatest(latest_end_lsn, pg_last_wal_receive_lsn())
-        ),
-        pg_last_xact_replay_timestamp()
-    )
-"""
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
 NO_TIME = "without a time"
 REPLICA_CONFLICT = "40001"
 LOCK_NOT_AVAILABLE = "55P03"
@@ -73,15 +63,6 @@ class ExtractError(Exception):
 
 class OpenDayError(ExtractError):
     """The day is not closed yet by the database's clock, or the replica has not replayed it."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the server says about itself in a snapshot. Times are UTC; `seen_until` is how far it has replayed."""
-
-    now: datetime
-    seen_until: datetime
-    snapshot: str
 
 
 class SourceReader(AbstractContextManager["SourceReader"]):
@@ -142,13 +123,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             with self._connection.cursor() as cursor:
                 cursor.execute("set transaction isolation level repeatable read, read only")
             sets = (f"set_config('{name}', '{value}', true)" for name, value in transaction_settings().items())
-            now, seen, snapshot, *_ = self._value(
-                f"""
-                select clock_timestamp(),
-                    case when pg_is_in_recovery() then coalesce({REPLAYED_UNTIL}, 'epoch') else clock_timestamp() end,
-                    pg_current_snapshot()::text, {", ".join(sets)}
-                """
-            )
+            now, seen, snapshot, *_ = self._value(f"{MOMENT}, {', '.join(sets)}")
             yield Moment(now, seen, snapshot)
         finally:
             self._connection.rollback()
@@ -256,11 +231,11 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         platform = self.deployment.platform
         with self._snapshot() as moment:
             closes = day_bounds(day)[1] + closed_after
-            if min(moment.now, moment.seen_until) < closes:
+            if moment.known_until < closes:
                 behind = "has replayed only until" if moment.seen_until < moment.now else "says that it is"
                 raise OpenDayError(
                     f"{platform.name}: {stream.name} for {day} is not closed before {closes:%Y-%m-%d %H:%M} UTC, "
-                    f"and the source {behind} {min(moment.now, moment.seen_until):%Y-%m-%d %H:%M} UTC; "
+                    f"and the source {behind} {moment.known_until:%Y-%m-%d %H:%M} UTC; "
                     "run it again later"
                 )
             notes = {**repeats.notes(), **({"without_day": dict(without_day)} if without_day else {})}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -37,6 +37,7 @@ _OURS = re.compile(
     | dimensions/{_PLATFORM_AND_NAME}/data\.parquet
     | cold/{_PLATFORM_AND_NAME}/[^/.][^/]*\.parquet
     | staging/{_PLATFORM_AND_NAME}/.+
+    | compared/[^/.][^/]*\.json(\.\d+)?
     """,
     re.VERBOSE,
 )
@@ -57,6 +58,12 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """The half-open UTC interval of a day."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
 class Lake:
     """The lake's folder. Atomic per day, not per window."""
 
@@ -70,6 +77,10 @@ class Lake:
     def dimension(self, platform: str, name: str) -> Path:
         """The present state of a dimension."""
         return self.root / "dimensions" / platform / name / "data.parquet"
+
+    def compared(self, platform: str) -> Path:
+        """What the last thorough comparison with the source found."""
+        return self.root / "compared" / f"{platform}.json"
 
     def files(self, kind: Kind, platform: str, name: str, days: Iterable[date]) -> list[Path]:
         """The files that exist for those days, in the days' order."""
@@ -224,6 +235,21 @@ class Lake:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+class OneLook(Lake):
+    """A lake for as long as one plan is made: every footer is read once."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._seen: dict[tuple[Kind, str, str, date], tuple[Ledger | None, str]] = {}
+
+    def look(self, kind: Kind, platform: str, name: str, day: date) -> tuple[Ledger | None, str]:
+        """As the lake's, as it was the first time."""
+        key = (kind, platform, name, day)
+        if key not in self._seen:
+            self._seen[key] = super().look(kind, platform, name, day)
+        return self._seen[key]
 
 
 def _is_ours(path: Path) -> bool:

@@ -11,16 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
-import pyarrow as pa
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
 from community_pipelines.duck import first_row, literal, session
-from community_pipelines.lake.files import Lake
+from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.lake.ledger import DamagedError, Ledger
 from community_pipelines.lake.moved import still_there
 from community_pipelines.lake.queries import row_state
-from community_pipelines.lake.writer import day_bounds
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
@@ -108,6 +106,8 @@ def _has_other_rows(deployment: Deployment, stream: Stream, lake: Lake, day: dat
 
 
 def _compared(deployment: Deployment, stream: Stream, lake: Lake, day: date) -> bool:
+    import pyarrow as pa
+
     names = deployment.names
     zoned = stream.table.column(stream.time).type == "timestamptz"
     low, high = day_bounds(day)

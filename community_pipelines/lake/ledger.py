@@ -12,8 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 METADATA_KEY = b"community"
 # What stands in the place of a seal until the file is complete.
 UNSEALED = "0" * 64
@@ -96,6 +94,8 @@ def read_ledger(path: Path, shown: Path | None = None) -> Ledger:
     Raises DamagedError for a truncated file, a file that this project did not write, and a file whose row count is
     not what its ledger says; LakeError for a file that may not be read.
     """
+    import pyarrow.parquet as pq
+
     name = shown or path
     try:
         footer = pq.read_metadata(path)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 from psycopg import sql
 
 from community_pipelines.databases import connect, retried, snapshot
@@ -20,6 +20,9 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.lake.queries import has_day
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from datetime import date
 
 from psycopg import sql
 
-from community_pipelines.lake.writer import FINGERPRINT, day_bounds
+from community_pipelines.lake.files import day_bounds
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Column, Stream, Table
 
+# The column that a day's query gives beside those of the stream.
+FINGERPRINT = "_fingerprint"
 # No row has a day beyond these, be its time infinite or before Christ.
 FIRST_TIME, END_OF_TIMES = sql.Literal("0001-01-02"), sql.Literal("9999-12-30")
 

@@ -12,9 +12,6 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, LakeError
 
 MAGIC = b"PAR1"
@@ -63,6 +60,9 @@ def footer_of(file: BinaryIO) -> bytes:
 
 def _place(file: BinaryIO) -> int | None:
     """Where the digits begin; None unless the ledger stands once in the footer, with one seal in it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     footer = footer_of(file)
     try:
         tail = len(footer).to_bytes(4, "little") + MAGIC

@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import duckdb
-import pyarrow.parquet as pq
 
 from community_pipelines.duck import first_row, parquet, session
 from community_pipelines.lake.ledger import METADATA_KEY, DamagedError, LakeError, Ledger, read_ledger
 from community_pipelines.lake.seal import footer_of, verify
-from community_pipelines.lake.writer import content_hash_sql, hash_label
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Files that are hashed side by side; each takes a block of memory.
 SIDE_BY_SIDE = 4
@@ -52,6 +52,8 @@ def fault_of(path: Path, shown: Path | None = None) -> str:
 
 
 def _is_from_before(path: Path) -> bool:
+    import pyarrow.parquet as pq
+
     with path.open("rb") as file:
         footer = footer_of(file)
     try:
@@ -62,6 +64,12 @@ def _is_from_before(path: Path) -> bool:
 
 
 def _content_fault(path: Path, ledger: Ledger, name: Path) -> str:
+    import duckdb
+    import pyarrow.parquet as pq
+
+    # It writes files, and knows where they are.
+    from community_pipelines.lake.writer import content_hash_sql, hash_label
+
     with session(threads=1) as engine:
         try:
             if ledger.kind == "quarantine":

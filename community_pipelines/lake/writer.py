@@ -6,37 +6,27 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from community_pipelines.duck import first_row, session
+from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import UNSEALED, Ledger, writing_to
+from community_pipelines.lake.queries import FINGERPRINT
 from community_pipelines.lake.seal import seal
 from community_pipelines.platforms.spec import Column, Stream
 
-FINGERPRINT = "_fingerprint"
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 # So few broken rows of a batch are cut out without copying the others; more cuts would take longer than a copy.
 FEW = 100
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "uuid": pa.uuid(),
-    "text": pa.string(),
-    "integer": pa.int32(),
-    "bigint": pa.int64(),
-    "timestamptz": pa.timestamp("us", tz="UTC"),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "date": pa.date32(),
-    "boolean": pa.bool_(),
-    "jsonb": pa.string(),
-}
 
 
 @dataclass(frozen=True)
@@ -48,21 +38,35 @@ class StagedDay:
     quarantine: Path | None
 
 
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """The half-open UTC interval of a day."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return start, start + timedelta(days=1)
-
-
 @cache
 def code_version() -> str:
     """The version of this project, as it is written into ledgers."""
     return version("community-pipelines")
 
 
+@cache
+def arrow_types() -> dict[str, pa.DataType]:
+    """The Arrow type of every declared type."""
+    import pyarrow as pa
+
+    return {
+        "uuid": pa.uuid(),
+        "text": pa.string(),
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "timestamptz": pa.timestamp("us", tz="UTC"),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "date": pa.date32(),
+        "boolean": pa.bool_(),
+        "jsonb": pa.string(),
+    }
+
+
 def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a stream's files."""
-    return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in columns])
+    import pyarrow as pa
+
+    return pa.schema([pa.field(column.name, arrow_types()[column.type]) for column in columns])
 
 
 def schema_hash(schema: pa.Schema) -> str:
@@ -83,6 +87,8 @@ def content_hash_sql(columns: list[str], where: str = "true") -> str:
 
 def hash_label(rows: int, summed: str) -> str:
     """The content hash as it is stored. It names the engine, whose `hash` may change between major versions."""
+    import duckdb
+
     return f"duckdb{duckdb.__version__.split('.')[0]}:{rows}:{int(summed):x}"
 
 
@@ -93,6 +99,9 @@ class DayWriter:
     """
 
     def __init__(self, folder: Path, stream: Stream, day: date, engine: duckdb.DuckDBPyConnection) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         self.stream = stream
         self.data = folder / f"{stream.name}-{day}.parquet"
         self.broken = folder / f"{stream.name}-{day}-quarantine.parquet"
@@ -123,6 +132,9 @@ class DayWriter:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Takes one batch as PostgreSQL gave it, with the fingerprint column last."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         self.engine.register("batch", pa.Table.from_batches([batch]))
         summed = content_hash_sql(self.schema.names, "rule is null")
         row = first_row(
@@ -145,6 +157,10 @@ class DayWriter:
             self.accepted += good.num_rows
 
     def _set_aside(self, rows: pa.RecordBatch) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
         rules = self.engine.sql(f"select {self.rule} as rule from batch").to_arrow_table()["rule"]
         rules = rules.combine_chunks()
         mask = pc.is_valid(rules)
@@ -218,6 +234,9 @@ def write_dimension(
 
     Raises LakeError when the disk is full or read-only.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows, summed = 0, 0
     with writing_to(path.parent, ledger.name):
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -237,6 +256,9 @@ def write_dimension(
 
 def _without(rows: pa.RecordBatch, mask: pa.BooleanArray, places: list[int]) -> pa.Table:
     """The rows that are not in the mask; `places` are those that are, ascending."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if len(places) > FEW:
         return pa.Table.from_batches([rows.filter(pc.invert(mask))])
     starts, ends = [0, *(place + 1 for place in places)], [*places, rows.num_rows]

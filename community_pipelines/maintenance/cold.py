@@ -27,7 +27,7 @@ from community_pipelines.duck import parquet, session
 from community_pipelines.lake.extract import batches, prefetched
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, DamagedError, LakeError, writing_to
 from community_pipelines.lake.seal import seal, verify
-from community_pipelines.lake.writer import ARROW_TYPES, code_version
+from community_pipelines.lake.writer import arrow_types, code_version
 from community_pipelines.maintenance.partitions import Partition
 from community_pipelines.platforms.deployment import Deployment
 
@@ -155,7 +155,7 @@ def _copy_out(
     )
     found = _labelled(*rows(contents_query(partition.quoted))[0])
     kept = {name: _KEPT_TYPES.get(type_, "text") for name, type_ in columns}
-    schema = pa.schema([pa.field(name, ARROW_TYPES[type_]) for name, type_ in kept.items()])
+    schema = pa.schema([pa.field(name, arrow_types()[type_]) for name, type_ in kept.items()])
     staged = folder / f"{partition.name}.parquet"
     query = sql.SQL("select {} from {}").format(
         sql.SQL(", ").join(

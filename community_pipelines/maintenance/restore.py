@@ -9,10 +9,11 @@ import duckdb
 
 from community_pipelines.databases import connect
 from community_pipelines.duck import first_row, literal, parquet, session
-from community_pipelines.lake.files import Lake, days_between
+from community_pipelines.lake.files import Lake, day_bounds, days_between
 from community_pipelines.lake.ledger import DamagedError
+from community_pipelines.lake.queries import FINGERPRINT
 from community_pipelines.lake.verified import Verified
-from community_pipelines.lake.writer import FINGERPRINT, StagedDay, code_version, day_bounds, writing_day
+from community_pipelines.lake.writer import StagedDay, code_version, writing_day
 from community_pipelines.maintenance.cold import archive_fault, read_footer
 from community_pipelines.maintenance.pins import archived_days
 from community_pipelines.models.engine import declared_columns

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from community_pipelines.duck import beside, first_row, literal, parquet, session, utc_day
 from community_pipelines.lake.files import Kind, Lake
@@ -26,6 +25,9 @@ from community_pipelines.lake.writer import code_version, content_hash_sql, hash
 from community_pipelines.models.inputs import Inputs, window_days
 from community_pipelines.models.project import Model, ModelError, load_model
 from community_pipelines.platforms.spec import Column, Platform
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Days that a model which reads further back computes at once: its reading is shared, its result still fits.
 SPAN = 31
@@ -234,6 +236,8 @@ class Engine(AbstractContextManager["Engine"]):
         self, model: Model, text: str, inputs: Mapping[date, str], folder: Path, run_id: str
     ) -> list[StagedModelDay]:
         """Computes and stages the days of `inputs`, which has the hash of what each is computed from."""
+        import duckdb
+
         batch = list(inputs)
         where = f"{batch[0]}" if len(batch) == 1 else f"{batch[0]} to {batch[-1]}"
         with beside(self.connection) as connection:
@@ -272,6 +276,8 @@ class Engine(AbstractContextManager["Engine"]):
             return staged
 
     def _write(self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], ledger: Ledger, path: Path) -> None:
+        import duckdb
+
         listed = ", ".join(f'"{name}"' for name in names)
         footer = ", ".join(f"{key}: {literal(value)}" for key, value in ledger.to_metadata().items())
         try:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import duckdb
 from psycopg import errors, sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
@@ -39,6 +38,9 @@ from community_pipelines.models.publish import (
 )
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Platform
+
+if TYPE_CHECKING:
+    import duckdb
 
 # So many may always go at once; more than these and than the setting `gone_limit` are taken for an accident.
 FEW = 100

@@ -28,19 +28,21 @@ def _text(model: Model) -> str:
     return model.rendered(Plain, lambda _, table: Plain(table))
 
 
-def output_columns(model: Model) -> list[str]:
-    """The columns that the SQL gives, in order.
-
-    Raises ModelError, with the place, for SQL that does not parse, and for a last select that names no columns.
-    """
+def _parsed(model: Model) -> Any:
+    """The query as a tree. Raises ModelError, with the place, for SQL that does not parse."""
     import sqlglot
-    from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        tree = sqlglot.parse_one(_text(model), dialect="duckdb")
+        return sqlglot.parse_one(_text(model), dialect="duckdb")
     except SqlglotError as error:
         raise ModelError(f"{model.path} is no valid SQL: {error}") from None
+
+
+def _output_columns(model: Model, tree: Any) -> list[str]:
+    """The columns that the SQL gives, in order. Raises ModelError for a last select that names no columns."""
+    from sqlglot import exp
+
     last: Any = tree
     ctes = {cte.alias: cte.this for cte in tree.find_all(exp.CTE)}
     # The house's models end in `select * from <cte>`: follow the star to the query that names the columns.
@@ -52,16 +54,32 @@ def output_columns(model: Model) -> list[str]:
     return [column for column in last.named_selects if column]
 
 
+def checked(model: Model) -> Any:
+    """The model's query as a tree, when it gives just the columns of its contract.
+
+    Raises ModelError for SQL that does not parse or names no columns, and for other columns than the contract's.
+    """
+    tree = _parsed(model)
+    written, promised = set(_output_columns(model, tree)), set(model.contract.column_names())
+    if written != promised:
+        raise ModelError(
+            f"{model.path.with_suffix('.yml')} and {model.path.name} name different columns: the SQL lacks "
+            f"{sorted(promised - written) or 'none'}, the contract lacks {sorted(written - promised) or 'none'}; make "
+            "them agree"
+        )
+    return tree
+
+
 def column_lineage(model: Model, upstream: UpstreamColumns) -> dict[str, list[tuple[str, str]]]:
     """For every output column the upstream (table, column) pairs that it is computed from.
 
-    `upstream` names the columns of every table that the model reads.
+    `upstream` names the columns of every table that the model reads. Raises ModelError as `checked` does.
     """
     from sqlglot.lineage import lineage
 
     schema = {table: dict.fromkeys(columns, "text") for table, columns in upstream.items()}
-    # All columns at once: the query is parsed and qualified for each call.
-    nodes = lineage(None, _text(model), schema=schema, dialect="duckdb", trim_selects=False)
+    # All columns at once: the query is qualified for each call.
+    nodes = lineage(None, checked(model), schema=schema, dialect="duckdb", trim_selects=False)
     found: dict[str, list[tuple[str, str]]] = {}
     for column in model.contract.column_names():
         pairs = set()

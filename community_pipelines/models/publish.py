@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
@@ -26,6 +24,10 @@ from community_pipelines.lake.verified import Verified
 from community_pipelines.models.project import Contract, Model
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Dimension, Platform, Table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 ATTEMPTS = 5
 COPY_ROWS = 65_536
@@ -295,6 +297,8 @@ def _exist_otherwise(
 
 
 def _existing(connection: Connection, deployment: Deployment, entity: Table, keys: list[str]) -> pa.Table:
+    import pyarrow as pa
+
     # `for key share` is what a foreign key takes: the app's counter updates go on, only deletions wait.
     query = sql.SQL(
         "select {key}::text from {table} where {key} = any(%s::{type}[]) order by {key} for key share"
@@ -365,6 +369,8 @@ def _copy(
     contract: Contract,
     engine: duckdb.DuckDBPyConnection,
 ) -> None:
+    import pyarrow.csv as pa_csv
+
     listed = ", ".join(
         f'"{c.name}"::varchar as "{c.name}"' if c.type == "uuid" else f'"{c.name}"' for c in contract.columns
     )

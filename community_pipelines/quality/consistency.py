@@ -15,7 +15,7 @@ from typing import Literal
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, snapshot
-from community_pipelines.lake.writer import day_bounds
+from community_pipelines.lake.files import day_bounds
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Consistency
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from community_pipelines.flow.counters import Counters
-from community_pipelines.flow.describe import source_spec
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.platforms.bazaar import checks
@@ -20,7 +19,7 @@ from community_pipelines.platforms.bazaar.spec import (
 )
 
 # bazaar/source/community_events, bazaar/source/community_templates, … are the app's tables.
-SOURCES = tuple(source_spec(BAZAAR, table) for table in (EVENTS_TABLE, TEMPLATES, FAVORITES, USERS, PROJECTS, SCENES))
+SOURCES = (EVENTS_TABLE, TEMPLATES, FAVORITES, USERS, PROJECTS, SCENES)
 
 STEPS = (
     # bazaar/raw/community_events

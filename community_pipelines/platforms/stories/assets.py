@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from community_pipelines.flow.counters import Counters
-from community_pipelines.flow.describe import source_spec
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
 from community_pipelines.platforms.stories import checks
@@ -42,12 +41,9 @@ from community_pipelines.platforms.stories.tables import (
 )
 
 # stories/source/users, stories/source/topics, … are the app's tables.
-SOURCES = tuple(
-    source_spec(STORIES, table)
-    for table in (
-        USERS, TOPICS, USER_TOPICS, IDEAS, SCENES, SEGMENTS, JOBS, SCENE_BIBLES, SCENE_SUMMARIES, MODERATION_FLAGS,
-        SCENE_VIEWS, LIKES,
-    )
+SOURCES = (
+    USERS, TOPICS, USER_TOPICS, IDEAS, SCENES, SEGMENTS, JOBS, SCENE_BIBLES, SCENE_SUMMARIES, MODERATION_FLAGS,
+    SCENE_VIEWS, LIKES,
 )  # fmt: skip
 
 STEPS = (

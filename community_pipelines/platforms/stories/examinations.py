@@ -10,8 +10,8 @@ from psycopg import sql
 
 from community_pipelines.databases import Connection
 from community_pipelines.duck import parquet, session
+from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import read_ledger
-from community_pipelines.lake.writer import day_bounds
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
