@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 from rich.table import Table
 
-console = Console(width=None if sys.stdout.isatty() else 120)
+from community_pipelines.terminal import TextConsole
+
+console = TextConsole(width=None if sys.stdout.isatty() else 120)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from community_pipelines.models.gone import SWEPT
 from community_pipelines.plan import Plan
+from community_pipelines.terminal import TextConsole
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 # A file or a pipe has no width: the names of assets fit into this one.
 _WIDTH = 100
 
-console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-errors = Console(stderr=True)
+console = TextConsole(width=None if sys.stdout.isatty() else _WIDTH)
+errors = TextConsole(stderr=True)
 
 
-def say(text: str, style: str = "") -> None:
+def say(text: str, style: str = "", end: str = "\n") -> None:
     """A line for people, as it is: one that is to be pasted has no breaks in it."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, style=style, highlight=False, soft_wrap=True, end=end)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -80,7 +80,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 def _bars() -> Progress:
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

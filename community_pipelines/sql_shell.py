@@ -24,9 +24,7 @@ from typing import IO, Any, TypeVar
 
 import duckdb
 from duckdb import StatementType
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from community_pipelines.duck import literal, parquet, session
 from community_pipelines.lake.files import Kind, Lake
@@ -34,6 +32,7 @@ from community_pipelines.models.engine import declared_columns
 from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import Settings
+from community_pipelines.terminal import TextConsole
 
 T = TypeVar("T")
 
@@ -239,14 +238,14 @@ def open_lake(settings: Settings, platforms: Sequence[Platform]) -> LakeSession:
     return LakeSession(settings, platforms)
 
 
-def run_statement(lake: LakeSession, sql: str, console: Console | None = None) -> None:
+def run_statement(lake: LakeSession, sql: str, console: TextConsole | None = None) -> None:
     """Runs statements and prints what they give: tables on a terminal, else CSV with every row.
 
     Raises SqlError, having printed the answers before it.
     """
-    console = console or Console()
+    console = console or TextConsole()
     for note in lake.notes:
-        Console(stderr=True).print(note, style="yellow", markup=False)
+        TextConsole(stderr=True).print(note, style="yellow")
     for answer in lake.run(sql):
         if console.is_terminal:
             _show(answer, console)
@@ -254,15 +253,15 @@ def run_statement(lake: LakeSession, sql: str, console: Console | None = None) -
             _write_csv(answer, console.file)
 
 
-def interactive(lake: LakeSession, console: Console | None = None, read: Callable[[str], str] = input) -> None:
+def interactive(lake: LakeSession, console: TextConsole | None = None, read: Callable[[str], str] = input) -> None:
     """Reads and runs statements until `.quit` or the end of input; an error is shown and the session goes on.
 
     On a terminal lines can be edited, are remembered in `<home>/sql_history`, and names complete with Tab.
     """
-    console = console or Console()
+    console = console or TextConsole()
     talking = sys.stdin.isatty()
     for note in lake.notes:
-        console.print(note, style="yellow", markup=False)
+        console.print(note, style="yellow")
     if not talking:
         _read_and_run(lake, console, lambda prompt: read(""))
         return
@@ -271,7 +270,7 @@ def interactive(lake: LakeSession, console: Console | None = None, read: Callabl
         _read_and_run(lake, console, read)
 
 
-def _read_and_run(lake: LakeSession, console: Console, read: Callable[[str], str]) -> None:
+def _read_and_run(lake: LakeSession, console: TextConsole, read: Callable[[str], str]) -> None:
     unfinished = ""
     while True:
         try:
@@ -294,9 +293,9 @@ def _read_and_run(lake: LakeSession, console: Console, read: Callable[[str], str
             unfinished = ""
 
 
-def _command(text: str, lake: LakeSession, console: Console) -> None:
+def _command(text: str, lake: LakeSession, console: TextConsole) -> None:
     if text == ".help":
-        console.print(_HELP, markup=False, highlight=False)
+        console.print(_HELP, highlight=False)
     elif text == ".tables":
         table = Table("view", "what", "days", "from", "to")
         for view in lake.views:
@@ -305,36 +304,36 @@ def _command(text: str, lake: LakeSession, console: Console) -> None:
             table.add_row(view.full_name, view.kind, "" if view.days is None else str(len(days)), first, last)
         console.print(table)
     else:
-        console.print(f"there is no {text}: expected .tables, .help or .quit", style="red", markup=False)
+        console.print(f"there is no {text}: expected .tables, .help or .quit", style="red")
 
 
-def _run_shown(lake: LakeSession, sql: str, console: Console) -> None:
+def _run_shown(lake: LakeSession, sql: str, console: TextConsole) -> None:
     try:
         for answer in lake.run(sql):
             _show(answer, console)
     except SqlError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", highlight=False)
     except KeyboardInterrupt:
         console.print("stopped", style="red")
 
 
-def _show(answer: Answer, console: Console) -> None:
+def _show(answer: Answer, console: TextConsole) -> None:
     if not answer.columns:
         console.print(answer.message, style="dim")
         return
     if answer.columns == ["explain_key", "explain_value"]:
         for _, plan in answer.rows:
-            console.print(plan, markup=False, highlight=False, soft_wrap=True)
+            console.print(plan, highlight=False, soft_wrap=True)
         return
     table = Table()
     for name, kind in zip(answer.columns, answer.types, strict=True):
-        table.add_column(Text(name), justify="right" if _NUMBER.fullmatch(kind) else "left", overflow="fold")
+        table.add_column(name, justify="right" if _NUMBER.fullmatch(kind) else "left", overflow="fold")
     shown, more = 0, False
     for row in answer.rows:
         if shown == SHOWN_ROWS:
             more = True
             break
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*("" if value is None else str(value) for value in row))
         shown += 1
     console.print(table)
     rows = f"the first {shown:,} rows" if more else f"{shown:,} row{'' if shown == 1 else 's'}"

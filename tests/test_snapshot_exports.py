@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from community_pipelines.settings import SnapshotSettings
 from community_pipelines.snapshots.exports import DEFAULT_DURATION, Unreadable, read_exports
 from community_pipelines.snapshots.project import Finding, Project
 
@@ -22,7 +24,7 @@ ANY_CODE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 
 
 def read(path: Path, owner: str | None = None, most_bytes: int = 10_000) -> list[Project | Unreadable]:
-    return list(read_exports(path, owner, most_bytes))
+    return list(read_exports(path, owner, SnapshotSettings(bytes_per_scene=most_bytes)))
 
 
 def project(path: Path, owner: str | None = None) -> Project:
@@ -89,7 +91,7 @@ def test_a_json_export_gives_the_project_with_all_that_was_asked_for(tmp_path: P
         id=KEY, userId="ann", description="About", tags=["x", "y"], category="Ads",
         supportedFormats=["square"], visibility="unlisted", fps=30,
     )  # fmt: skip
-    found = project(write(tmp_path / "export.json", data), "bob")
+    found = project(write(tmp_path / "export.json", data))
     assert (found.key, found.project_id, found.owner, found.title) == (KEY, KEY, "ann", "Launch")
     assert (found.description, found.tags, found.category) == ("About", ("x", "y"), "Ads")
     assert (found.formats, found.visibility) == (("square",), "unlisted")
@@ -227,7 +229,7 @@ def test_a_duration_that_is_no_number_of_frames_is_refused(tmp_path: Path, said:
 def test_a_project_file_beside_the_scenes_says_what_they_do_not(tmp_path: Path) -> None:
     about = {"title": "T", "tags": ["a"], "userId": "ann", "id": KEY, "formats": ["square"], "durations": {"a.tsx": 7}}
     path = folder(tmp_path / "one", a_tsx="// duration: 90", b_tsx="", project_json=json.dumps(about))
-    found = project(path, "bob")
+    found = project(path)
     assert (found.key, found.owner, found.title, found.tags, found.formats) == (KEY, "ann", "T", ("a",), ("square",))
     assert [one.duration for one in found.scenes] == [7, 150]
 
@@ -320,10 +322,9 @@ def test_what_is_no_json_is_refused_with_line_and_column(
     assert (found.file, found.rule, found.line, found.column) == ("export.json", "json", line, column)
 
 
-def test_a_scene_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scene_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = folder(tmp_path / "one", a_tsx="x" * 11)
     assert isinstance(read(path, most_bytes=11)[0], Project)
-    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read"))
     (found,) = findings(path, most_bytes=10)
     assert (found.file, found.rule) == ("one/a.tsx", "too-large")
 
@@ -393,7 +394,166 @@ def test_a_single_scene_file_says_that_its_folder_is_expected(tmp_path: Path) ->
 def test_exports_are_read_one_by_one(tmp_path: Path) -> None:
     write(tmp_path / "a.json", export(title="A"))
     write(tmp_path / "b.json", export(title="B"))
-    found = read_exports(tmp_path, None, 10_000)
+    found = read_exports(tmp_path, None, SnapshotSettings())
     first = next(found)
     write(tmp_path / "b.json", export(title="C"))
     assert [one.title for one in (first, *found) if isinstance(one, Project)] == ["A", "C"]
+
+
+class TestTheOwner:
+    """The person at the keyboard wins over what a file says of itself."""
+
+    def test_who_is_named_for_an_export_owns_it_and_a_warning_says_that_the_file_differs(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "export.json", export(userId="ann"))
+        found = project(path, "bob")
+        assert (found.owner, found.key) == ("bob", "export:bob:Launch")
+        (warning,) = found.warnings
+        assert (warning.rule, warning.severity, warning.file) == ("other-owner", "warning", "export.json")
+        assert "'ann'" in warning.message
+        assert "'bob'" in warning.message
+
+    def test_so_does_a_project_file_beside_scenes(self, tmp_path: Path) -> None:
+        path = folder(tmp_path / "one", a_tsx="", project_json=json.dumps({"userId": "ann"}))
+        found = project(path, "bob")
+        assert (found.owner, [one.rule for one in found.warnings]) == ("bob", ["other-owner"])
+
+    @pytest.mark.parametrize(("said", "owner"), [("ann", None), ("ann", "ann"), (None, "ann")])
+    def test_where_they_agree_or_one_is_silent_nothing_is_said(
+        self, tmp_path: Path, said: str | None, owner: str | None
+    ) -> None:
+        found = project(write(tmp_path / "export.json", export(userId=said)), owner)
+        assert (found.owner, found.warnings) == ("ann", ())
+
+
+class TestLimits:
+    """What is too long or too large is an error of its project alone, and is not read into memory."""
+
+    LONG = "x" * 1_000_000
+
+    @pytest.mark.parametrize(
+        ("data", "rule"),
+        [
+            (export(title=LONG), "too-long"),
+            (export(description=LONG), "too-long"),
+            (export(category=LONG), "too-long"),
+            (export(visibility=LONG), "too-long"),
+            (export(userId=LONG), "too-long"),
+            (export(tags=[LONG]), "too-long"),
+            (export(tags=["a"] * 100_000), "too-long"),
+            (export(formats=[LONG]), "too-long"),
+            (export(id=LONG), "export-format"),
+            (export(scene(name=LONG)), "too-long"),
+            (export(scene(order=LONG)), "export-format"),
+            (export(scene(duration=LONG)), "export-format"),
+            (export(*[scene("")] * 101), "too-many-scenes"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_the_next_export_of_the_folder_is_read_and_the_message_is_short(
+        self, tmp_path: Path, data: Any, rule: str
+    ) -> None:
+        write(tmp_path / "1.json", data)
+        write(tmp_path / "2.ndjson", data, export())
+        first, second, good = read(tmp_path)
+        for wrong in (first, second):
+            assert isinstance(wrong, Unreadable)
+            assert [one.rule for one in wrong.findings] == [rule]
+            assert len(wrong.findings[0].message) < 200
+        assert isinstance(good, Project)
+
+    def test_what_is_only_long_is_still_read(self, tmp_path: Path) -> None:
+        tags = ["t" * 60] * 30
+        found = project(write(tmp_path / "a.json", export(*[scene("")] * 100, title="é" * 500, tags=tags)))
+        assert (len(found.title), len(found.tags), len(found.scenes)) == (500, 30, 100)
+
+    def test_a_line_that_is_too_long_is_passed_over_without_being_held(self, tmp_path: Path) -> None:
+        path = tmp_path / "all.ndjson"
+        good = json.dumps(export()).encode()
+        path.write_bytes(good + b"\n" + b'{"a": "' + b"x" * 8_000_000 + b'"}\n' + good + b"\n" + b"y" * 40_000)
+        limits = SnapshotSettings(bytes_per_template=1_000)
+        tracemalloc.start()
+        first, long, last, end = read_exports(path, None, limits)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert isinstance(first, Project)
+        assert isinstance(last, Project)
+        for wrong, line in ((long, 2), (end, 4)):
+            assert isinstance(wrong, Unreadable)
+            assert [(one.rule, one.line) for one in wrong.findings] == [("too-large", line)]
+        assert peak < 5_000_000
+
+    def test_a_file_of_json_that_is_too_large_is_not_held(self, tmp_path: Path) -> None:
+        path = tmp_path / "large.json"
+        with path.open("wb") as file:
+            file.truncate(10_000_000_000)
+        assert rules(path) == [("large.json", "too-large")]
+
+    def test_a_file_that_does_not_say_how_large_it_is_is_read_no_further_than_its_limit(self, tmp_path: Path) -> None:
+        endless = Path("/proc/self/maps")
+        assert endless.stat().st_size == 0
+        folder(tmp_path / "one")
+        (tmp_path / "one" / "a.json").symlink_to(endless)
+        (found,) = list(read_exports(tmp_path / "one" / "a.json", None, SnapshotSettings(bytes_per_template=1)))
+        assert isinstance(found, Unreadable)
+        assert [one.rule for one in found.findings] == ["too-large"]
+
+    def test_far_more_code_than_a_template_may_hold_is_not_read_to_its_end(self, tmp_path: Path) -> None:
+        path = folder(tmp_path / "one")
+        for number in range(50):
+            (path / f"{number}.tsx").write_text("x" * 1_000)
+        limits = SnapshotSettings(bytes_per_template=2_000)
+        (found,) = list(read_exports(path, None, limits))
+        assert isinstance(found, Unreadable)
+        assert [(one.rule, one.message) for one in found.findings] == [
+            ("template-too-large", "more than 5,000 bytes of code, at most 2,000")
+        ]
+
+    @pytest.mark.parametrize("name", ["a.json", "a.ndjson", "a.tsx"])
+    def test_a_pipe_or_a_device_is_named_and_never_waited_for(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / name)
+        assert [rule for _, rule in rules(tmp_path)] == ["unreadable"]
+        (tmp_path / name).unlink()
+        (tmp_path / name).symlink_to("/dev/zero")
+        # Named by a person, so that the link is followed.
+        path = tmp_path if name == "a.tsx" else tmp_path / name
+        assert [rule for _, rule in rules(path)] == ["unreadable"]
+
+
+class TestLinks:
+    """Below what a person named, nothing leads to another file of this machine."""
+
+    @pytest.fixture
+    def outside(self, tmp_path: Path) -> Path:
+        path = folder(tmp_path / "outside", a_tsx="secret")
+        write(path / "export.json", export(title="secret"))
+        write(path / "export.ndjson", export(title="secret"))
+        return path
+
+    @pytest.mark.parametrize("name", ["export.json", "export.ndjson", ""])
+    def test_a_link_in_a_folder_is_refused_by_its_name_and_the_rest_is_read(
+        self, tmp_path: Path, outside: Path, name: str
+    ) -> None:
+        inside = folder(tmp_path / "inside")
+        write(inside / "good.json", export())
+        (inside / (name or "a-folder")).symlink_to(outside / name)
+        refused, good = sorted(read(inside), key=lambda one: isinstance(one, Project))
+        assert isinstance(good, Project)
+        assert isinstance(refused, Unreadable)
+        assert [(one.file, one.rule) for one in refused.findings] == [(name or "a-folder", "unreadable")]
+        assert "symbolic link" in refused.findings[0].message
+
+    @pytest.mark.parametrize("name", ["b.tsx", "project.json"])
+    @pytest.mark.parametrize("target", ["outside/a.tsx", "one/a.tsx", "nowhere"])
+    def test_a_link_in_a_project_refuses_the_project_wherever_it_leads(
+        self, tmp_path: Path, outside: Path, name: str, target: str
+    ) -> None:
+        path = folder(tmp_path / "one", a_tsx="")
+        (path / name).symlink_to(tmp_path / target)
+        assert rules(path) == [(f"one/{name}", "unreadable")]
+        assert "symbolic link" in findings(path)[0].message
+
+    def test_a_link_that_a_person_names_is_followed(self, tmp_path: Path, outside: Path) -> None:
+        (tmp_path / "link.json").symlink_to(outside / "export.json")
+        (tmp_path / "link").symlink_to(outside)
+        assert project(tmp_path / "link.json").title == "secret"
+        assert project(tmp_path / "link").scenes[0].code == "secret"

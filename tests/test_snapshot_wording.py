@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import nh3
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -40,6 +42,28 @@ def test_cleaning_twice_changes_nothing_and_no_tag_is_left(text: str) -> None:
     once = plain_text(text)
     assert plain_text(once) == once
     assert not re.search(r"<(script|a|b)\b[^>]*>", once)
+
+
+@pytest.mark.parametrize("layer", ["amp;", "#38;", "#x26;", "AMP"])
+def test_a_text_that_is_packed_again_and_again_takes_work_in_proportion_to_its_length(
+    monkeypatch: pytest.MonkeyPatch, layer: str
+) -> None:
+    def work(layers: int) -> int:
+        """Characters that were looked at."""
+        sizes: list[int] = []
+
+        def counted(text: str, **options: Any) -> str:
+            sizes.append(len(text))
+            return clean(text, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(nh3, "clean", counted)
+            shown = plain_text("&" + layer * layers + "lt;b>")
+        assert "<b" not in shown
+        return sum(sizes)
+
+    clean = nh3.clean
+    assert work(4_000) < 5 * work(1_000)
 
 
 def test_a_title_is_one_line_of_at_most_255_characters() -> None:

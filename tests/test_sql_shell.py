@@ -12,13 +12,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from rich.console import Console
 
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from community_pipelines.settings import Settings, load
 from community_pipelines.sql_shell import LakeSession, SqlError, interactive, open_lake, run_statement
+from community_pipelines.terminal import TextConsole
 from tests.terminal import Terminal
 
 DAY = date(2026, 1, 2)
@@ -238,7 +238,7 @@ def test_more_rows_than_fit_are_sorted_with_the_memory_that_the_settings_allow(
 
 
 def _printed(session: LakeSession, sql: str, terminal: bool) -> str:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, no_color=True)
+    console = TextConsole(file=io.StringIO(), force_terminal=terminal, width=100, no_color=True)
     run_statement(session, sql, console)
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -269,7 +269,7 @@ def test_brackets_in_values_are_shown_as_they_are(opened: LakeSession) -> None:
 
 
 def _session(session: LakeSession, *lines: str) -> str:
-    console = Console(file=io.StringIO(), width=100)
+    console = TextConsole(file=io.StringIO(), width=100)
     waiting = iter(lines)
 
     def read(prompt: str) -> str:

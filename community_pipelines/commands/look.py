@@ -211,16 +211,16 @@ def doctor(as_json: bool) -> None:
     """
     from community_pipelines.doctor.examine import examine
     from community_pipelines.flows import flows
-    from community_pipelines.report import console, say
+    from community_pipelines.report import say
 
     settings = load()
     findings = examine(settings, [one.platform for one in flows(settings)])
     if as_json:
         print_json([vars(finding) for finding in findings])
         sys.exit(NO if any(finding.level == "problem" for finding in findings) else 0)
-    marks = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+    colours = {"ok": "green", "warning": "yellow", "problem": "red"}
     for finding in findings:
-        console.print(marks[finding.level], end=" ")
+        say(f"{finding.level:7}", colours[finding.level], end=" ")
         say(f"{finding.platform} {finding.subject}: {finding.seen}")
         for line in finding.advice.splitlines():
             say(f"          {line}", "dim")

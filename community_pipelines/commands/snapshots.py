@@ -26,7 +26,7 @@ _SHOWN = 30
 @click.option("--project", "projects", multiple=True, metavar="ID", help="A source project; may be repeated.")
 @click.option("--changed-since", type=DAY, help="All projects that changed on this UTC day or later.")
 @click.option("--flagged", is_flag=True, help="All that was flagged in community.publication_requests.")
-@click.option("--owner", help="User id of the owner, where an export names none.")
+@click.option("--owner", help="User id of the owner, whatever an export says.")
 @click.option("--title", help="Instead of the project's title.")
 @click.option("--description", help="Plain text.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")

@@ -28,7 +28,7 @@ from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import find_faults, refuse_faults
 from community_pipelines.settings import Settings, SnapshotSettings
 from community_pipelines.snapshots import source
-from community_pipelines.snapshots.exports import read_exports
+from community_pipelines.snapshots.exports import key_of, read_exports
 from community_pipelines.snapshots.options import Options, chosen, objections, prepared
 from community_pipelines.snapshots.outcome import (
     Outcome,
@@ -138,7 +138,7 @@ class Ingest:
 
     def exports(self, path: Path, owner: str | None, options: Options) -> Iterator[Outcome]:
         """Publishes the projects of export files: a file, or a folder of them."""
-        found = read_exports(path, owner, self.limits.bytes_per_scene)
+        found = read_exports(path, owner, self.limits)
         for group in _pages(found, _EXPORTS_AT_ONCE):
             readable = [one for one in group if isinstance(one, Project)]
             written = iter(self._exported(readable, options))
@@ -147,14 +147,13 @@ class Ingest:
 
     def _exported(self, projects: Sequence[Project], options: Options) -> list[Outcome]:
         with connect(self.deployment.publish_url, self.deployment.publish_setting) as publishing:
-            owners, known_projects = self._existing(publishing, projects)
-            versions = self.store.known(publishing, [project.key for project in projects])
+            owners, owner_of = self._existing(publishing, projects)
+            owned = [_owned(project, owner_of) for project in projects]
+            versions = self.store.known(publishing, [project.key for project in owned])
             candidates = []
-            for one in projects:
+            for one in owned:
                 project = prepared(one, options)
-                if project.project_id not in known_projects:
-                    project = replace(project, project_id=None)
-                findings = objections(project, options, len(one.scenes), self.limits)
+                findings = [*one.warnings, *objections(project, options, len(one.scenes), self.limits)]
                 if project.owner is None:
                     findings.append(Finding(project.title, "no-owner", "the template has no owner", "warning"))
                 elif project.owner not in owners:
@@ -165,17 +164,20 @@ class Ingest:
             with self._writers() as writers:
                 return list(self._finished(writers, [group]))
 
-    def _existing(self, connection: Connection, projects: Sequence[Project]) -> tuple[set[str], set[str]]:
+    def _existing(self, connection: Connection, projects: Sequence[Project]) -> tuple[set[str], dict[str, str]]:
+        """Which of the owners have an account, and whose the projects are that the app knows."""
         names = self.deployment.names
         owners = connection.execute(
             names.fill("select {users.id} from {users} where {users.id} = any(%s)"),
             ([project.owner for project in projects if project.owner],),
         ).fetchall()
         known = connection.execute(
-            names.fill("select {projects.id}::text from {projects} where {projects.id} = any(%s::uuid[])"),
+            names.fill(
+                "select {projects.id}::text, {projects.userId} from {projects} where {projects.id} = any(%s::uuid[])"
+            ),
             ([project.project_id for project in projects if project.project_id],),
         ).fetchall()
-        return {row[0] for row in owners}, {row[0] for row in known}
+        return {row[0] for row in owners}, dict(known)
 
     def _publish(self, pages: Iterable[Sequence[tuple[str, Options]]]) -> Iterator[Outcome]:
         """The outcomes of all pages, in their order."""
@@ -357,6 +359,19 @@ def opened(settings: Settings, deployment: Deployment, run_id: str, dry_run: boo
         store = Store.of(connection, deployment)
     with ExitStack() as stack:
         yield Ingest(settings, deployment, store, run_id, dry_run, _stack=stack)
+
+
+def _owned(project: Project, owner_of: Mapping[str, str]) -> Project:
+    """The project, apart from that of the app whose id its file names where that is somebody else's or unknown."""
+    key = project.project_id
+    if key is None or owner_of.get(key) == project.owner:
+        return project
+    if key not in owner_of:
+        return replace(project, project_id=None)
+    message = f"the file names the project {key} of {owner_of[key]!r}: it is published as a project of its own"
+    warning = Finding(project.title, "other-project", message, "warning")
+    own = key_of(project.owner, project.title)
+    return replace(project, key=own, project_id=None, warnings=(*project.warnings, warning))
 
 
 def _pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

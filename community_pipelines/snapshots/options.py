@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,7 @@ from community_pipelines.snapshots import wording
 from community_pipelines.snapshots.project import Finding, Project, Scene
 
 VISIBILITIES = ("public", "unlisted")
+_Tag = Annotated[str, Field(max_length=wording.MOST_TYPED["tag"])]
 
 
 class Options(BaseModel):
@@ -22,9 +24,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] | None = None
+    title: str | None = Field(default=None, max_length=wording.MOST_TYPED["title"])
+    description: str | None = Field(default=None, max_length=wording.MOST_TYPED["description"])
+    tags: tuple[_Tag, ...] | None = Field(default=None, max_length=wording.MOST_TYPED_TAGS)
     category: str | None = Field(default=None, max_length=100)
     formats: tuple[str, ...] | None = None
     visibility: str | None = None

@@ -60,7 +60,7 @@ class Project:
     """A project as it is published. `key` is its id, or a name made of owner and title where it has none.
 
     `scenes` are in the project's order. `tags`, `category`, `formats` and `visibility` are as they were asked for;
-    `description` and `category` are None when there is none.
+    `description` and `category` are None when there is none. `warnings` are what was noticed while it was read.
     """
 
     key: str
@@ -73,6 +73,7 @@ class Project:
     category: str | None = None
     formats: tuple[str, ...] = ()
     visibility: str = "public"
+    warnings: tuple[Finding, ...] = ()
 
     @cached_property
     def content_hash(self) -> str:

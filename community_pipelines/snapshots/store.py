@@ -161,6 +161,10 @@ class Store:
                 message = "its owner, the project or a scene of it was deleted meanwhile: nothing was written"
                 finding = Finding(project.title, "source-gone", message)
                 return Written(Decision("rejected", (finding,)))
+            except (errors.DataError, errors.ProgramLimitExceeded) as error:
+                # A column of the app is narrower than ours, or a key is too large for an index.
+                message = f"the database does not take it: {error.diag.message_primary}"
+                return Written(Decision("rejected", (Finding(project.title, "not-taken", message),)))
         finding = Finding(
             project.title, "busy", f"not written in {_ATTEMPTS} attempts: others write it, too; try again"
         )
