@@ -11,7 +11,7 @@ from functools import cache
 import psycopg
 
 from community_pipelines.databases import Connection
-from community_pipelines.doctor import rights, servers, tables
+from community_pipelines.doctor import definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
 from community_pipelines.doctor.reach import Database, ask, opened, unanswered, unreachable
@@ -178,6 +178,10 @@ class _Patient:
         )
         yield from _answers(
             database, "publish rights of template snapshots", lambda: self._for_snapshots(database, connection, 1)
+        )
+        schemas = [rights.SCHEMA, *(place.names.parts(table)[0] for table in place.platform.all_tables)]
+        yield from _answers(
+            database, definers.SUBJECT, lambda: definers.definer_functions(database, connection, schemas)
         )
         faulty = _faulty(connection, place)
         for model in self.models:
