@@ -176,7 +176,7 @@ class Archive:
 
     def _alter(self, part: Partition, how: str) -> None:
         # It waits for every transaction that uses the table, and cannot be in one.
-        with connect(self.deployment.publish_url, self.deployment.publish_setting) as own:
+        with connect(self.deployment.maintain_url, self.deployment.maintain_setting) as own:
             own.execute(
                 sql.SQL("alter table {} detach partition {} {}").format(
                     self.deployment.names.table(self.one.table), part.quoted, sql.SQL(how)

@@ -121,7 +121,7 @@ def copy_out(
     """
     from adbc_driver_postgresql import dbapi
 
-    url = deployment.publish_url
+    url = deployment.maintain_url
     try:
         named = make_conninfo(url, application_name=APPLICATION_NAME, connect_timeout=10)
         # Not in autocommit mode: outside a transaction, the driver's statements do not survive a pooler.
@@ -221,7 +221,7 @@ def archive_fault(deployment: Deployment, path: Path, shown: Path | None = None)
         if cold.seal:
             same = verify(path)
         else:
-            with connect(deployment.publish_url, deployment.publish_setting) as connection, connection.transaction():
+            with connect(deployment.maintain_url, deployment.maintain_setting) as connection, connection.transaction():
                 shape = _shape(connection, deployment, cold)
                 same = shape is None or contents_of_file(connection, shape, path, cold.columns) == cold.contents
             with session(threads=1) as engine:

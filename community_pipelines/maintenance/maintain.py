@@ -75,7 +75,7 @@ def maintain(
     """
     lines: list[Line] = []
     planned: dict[str, list[Month]] = {}
-    with connect(deployment.publish_url, deployment.publish_setting) as connection:
+    with connect(deployment.maintain_url, deployment.maintain_setting) as connection:
         # First of all tables: a month that lacks its partition fails inserts, an old one only takes room.
         for one in tables:
             existing = partitions(connection, deployment, one)
@@ -112,7 +112,7 @@ def _alone(deployment: Deployment, dry_run: bool) -> Iterator[None]:
         yield
         return
     name = deployment.platform.name
-    with connect(deployment.publish_url, deployment.publish_setting) as own:
+    with connect(deployment.maintain_url, deployment.maintain_setting) as own:
         entered = False
         try:
             with writing(own, f"maintain:{name}", idle_in_transaction_session_timeout="0"):
