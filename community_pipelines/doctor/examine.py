@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from community_pipelines.databases import Connection
-from community_pipelines.doctor import care, definers, rights, servers, tables
+from community_pipelines.doctor import archives, care, definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
 from community_pipelines.doctor.reach import Database, ask, named, opened, unanswered, unreachable
@@ -83,6 +83,7 @@ def _platform(settings: Settings, platform: Platform) -> Iterator[Diagnosis]:
     except ModelError as error:
         yield Diagnosis(platform.name, "models", "problem", str(error), "correct that file; nothing else was looked at")
         return
+    yield from archives.wide_archives(settings.lake_folder, place)
     with ExitStack() as stack:
         one = _Patient(settings, place, models, own.embedded)
         source = stack.enter_context(_reached(one.source))
