@@ -90,7 +90,8 @@ def _home_of_user(value: Path | None) -> Path | None:
 class PlatformSettings(BaseModel):
     """One platform's databases and names.
 
-    `source_url` is read (a replica will do), `publish_url` is written (the primary; the source when not set).
+    `source_url` is read (a replica will do), `publish_url` is written (the primary; the source when not set), and
+    `maintain_url` is the primary by a role that owns the partitioned tables (the publishing one when not set).
     Without a `source_url` the platform lives on the embedded PostgreSQL. `tables` and `columns` map the logical
     names of the platform's spec to the names in that database.
     """
@@ -99,6 +100,7 @@ class PlatformSettings(BaseModel):
 
     source_url: SecretStr | None = None
     publish_url: SecretStr | None = None
+    maintain_url: SecretStr | None = None
     counters: Literal["report", "apply"] | None = None
     drift_limit: float = Field(default=0.2, ge=0, description="Largest total |drift| to apply, as a share of the truth")
     drift_limit_absolute: int = Field(
@@ -108,7 +110,7 @@ class PlatformSettings(BaseModel):
     tables: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
 
-    _urls = field_validator("source_url", "publish_url")(_postgresql_url)
+    _urls = field_validator("source_url", "publish_url", "maintain_url")(_postgresql_url)
 
     def chosen(self, setting: str) -> str | None:
         """What is set of a choice that the platform declares; None when nothing is."""
@@ -126,9 +128,10 @@ class PlatformSettings(BaseModel):
         return self.counters or ("apply" if self.embedded else "report")
 
     @model_validator(mode="after")
-    def _publish_needs_source(self) -> PlatformSettings:
-        if self.publish_url is not None and self.source_url is None:
-            raise ValueError("publish_url is set but source_url is not: set the database that is read, too")
+    def _others_need_source(self) -> PlatformSettings:
+        for name in ("publish_url", "maintain_url"):
+            if getattr(self, name) is not None and self.source_url is None:
+                raise ValueError(f"{name} is set but source_url is not: set the database that is read, too")
         return self
 
 

@@ -31,7 +31,22 @@ def problems(sql: str, schema: str, also: Collection[str] = ()) -> list[str]:
     if not statements:
         return ["holds no statement"]
     created = {_name(statement) for statement in statements if _kind(statement) == "CreateStmt"}
-    return [reason for statement in statements for reason in _reasons(statement, schema, created, also)]
+    return [
+        *(reason for statement in statements for reason in _reasons(statement, schema, created, also)),
+        *(f"{name} runs as its owner: revoke execute on it from public here" for name in _open_doors(statements)),
+    ]
+
+
+def _open_doors(statements: Collection[Any]) -> list[str]:
+    """Functions that run as their owner, and that everybody may execute."""
+    definers, closed = [], set()
+    for statement in statements:
+        if _kind(statement) == "CreateFunctionStmt":
+            if any(option.defname == "security" and option.arg.boolval for option in statement.options):
+                definers.append(_dotted(statement.funcname))
+        elif _kind(statement) == "GrantStmt" and not _grant(statement):
+            closed |= {_dotted(function.objname) for function in statement.objects}
+    return [name for name in definers if name not in closed]
 
 
 def _reasons(statement: Any, schema: str, created: set[str], also: Collection[str]) -> list[str]:
@@ -39,6 +54,8 @@ def _reasons(statement: Any, schema: str, created: set[str], also: Collection[st
     kind = _kind(statement)
     if kind == "CommentStmt":
         return []
+    if kind == "GrantStmt":
+        return _grant(statement)
     if kind not in _ADDITIVE and kind not in also:
         return [f"{kind} is not on the list of additive statements"]
     if kind == "CreateFunctionStmt":
@@ -62,8 +79,20 @@ def _reasons(statement: Any, schema: str, created: set[str], also: Collection[st
     return reasons
 
 
+def _grant(statement: Any) -> list[str]:
+    roles = {enums.RoleSpecType(role.roletype) for role in statement.grantees}
+    takes_from_all = not statement.is_grant and roles == {enums.RoleSpecType.ROLESPEC_PUBLIC}
+    if takes_from_all and enums.ObjectType(statement.objtype) is enums.ObjectType.OBJECT_FUNCTION:
+        return []
+    return ["rights are the owner's to give: only 'revoke execute on function … from public' is for a migration"]
+
+
+def _dotted(name: Any) -> str:
+    return ".".join(part.sval for part in name)
+
+
 def _function(statement: Any, schema: str) -> list[str]:
-    name = ".".join(part.sval for part in statement.funcname)
+    name = _dotted(statement.funcname)
     options = {option.defname: option.arg for option in statement.options}
     body = " ".join(part.sval for part in options.get("as") or ())
     reasons = []

@@ -72,6 +72,7 @@ def test_a_sound_installation_has_no_problem_and_no_warning(app: Patient) -> Non
         "bazaar publish server",
         "bazaar migrations",
         "bazaar schema community",
+        "bazaar definer functions",
         "bazaar publish rights",
         "bazaar day index of community_metrics_daily",
         "bazaar minimum grants",

@@ -192,14 +192,19 @@ def test_every_single_right_that_is_missing_is_named(app: Patient) -> None:
     with connect(app.url, "its URL") as connection:
         place = found_in(connection, deployment(app.settings(), BAZAAR))
     models = models_of(BAZAAR)
-    needs = [*rights.publishing_needs(place, models), *rights.own_needs(models), *rights.reading_needs(place, models)]
-    needs += [need for role_needs in rights.snapshot_needs(place) for need in role_needs]
+    needs = [
+        *rights.publishing_needs(place, models),
+        *rights.own_needs(BAZAAR, models),
+        *rights.reading_needs(place, models),
+    ]
+    snapshots = rights.snapshot_needs(place)
+    needs += [*snapshots.reading, *snapshots.publishing, *snapshots.changing]
     app.run(*(f'grant usage on schema {schema} to "{role}"' for schema in ("public", "community")))
     app.run(*(need.grant(f'"{role}"') for need in needs))
     database = Database("bazaar", "publish", app.url_of(role), "COMMUNITY_BAZAAR__PUBLISH_URL")
     with opened(database) as connection, psycopg.connect(app.url, autocommit=True) as owner:
         assert rights.rights(database, connection, needs, "rights").level == "ok"
-        for need in [*rights.publishing_needs(place, models), *rights.snapshot_needs(place)[1]]:
+        for need in [*rights.publishing_needs(place, models), *snapshots.publishing, *snapshots.changing]:
             for privilege, columns in need.privileges.items():
                 listed = ", ".join(f'"{column}"' for column in columns)
                 what = f'{privilege} {f"({listed})" if columns else ""} on "{need.schema}"."{need.table}"'

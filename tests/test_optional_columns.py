@@ -187,7 +187,7 @@ def test_optional_columns_are_found_under_their_mapped_names(gallery: Gallery) -
 
 def test_a_day_of_an_archive_has_the_columns_that_its_partition_had(database: str, tmp_path: Path) -> None:
     upkeep = make_upkeep_with_old_jobs(database, tmp_path / "lake")
-    columns = (*STREAM.columns, Column("id", "uuid", "Id."), Column("message", "text", "Message.", optional=True))
+    columns = (replace(column, optional=column.name == "message") for column in STREAM.columns)
     jobs = replace(JOBS, columns=(*columns, *EXTRAS))
     stream = replace(STREAM, table=jobs)
     upkeep.maintain()

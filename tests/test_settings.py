@@ -210,6 +210,16 @@ class TestWrongOnes:
 
     def test_a_publish_url_alone_is_refused(self) -> None:
         assert "publish_url is set but source_url is not" in refusal(bazaar={"publish_url": URL})
+        assert "maintain_url is set but source_url is not" in refusal(stories={"maintain_url": URL})
+
+    def test_partition_care_has_a_url_of_its_own_or_the_publishing_one(self) -> None:
+        urls = {"source_url": URL, "publish_url": "postgresql://clerk@primary.example/app"}
+        plain = deployment(load(bazaar=urls), BAZAAR)
+        assert (plain.maintain_url, plain.maintain_setting) == (plain.publish_url, plain.publish_setting)
+        keeper = "postgresql://keeper@primary.example/app"
+        own = deployment(load(bazaar={**urls, "maintain_url": keeper}), BAZAAR)
+        assert (own.maintain_url, own.maintain_setting) == (keeper, "COMMUNITY_BAZAAR__MAINTAIN_URL")
+        assert keeper not in repr(own)
 
     @pytest.mark.parametrize("name", ["LAEK", "BAZAR__SOURCE_URL", "START_DAY"])
     def test_a_misspelt_name_in_the_environment_is_refused_with_the_right_ones(
@@ -226,7 +236,7 @@ class TestWrongOnes:
         monkeypatch.setenv("COMMUNITY_BAZAAR__SORUCE_URL", URL)
         said = refusal()
         assert "COMMUNITY_BAZAAR__SORUCE_URL" in said
-        assert "expected one of source_url, publish_url, counters" in said
+        assert "expected one of source_url, publish_url, maintain_url, counters" in said
 
     def test_a_platform_without_a_name_below_it_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COMMUNITY_BAZAAR", URL)

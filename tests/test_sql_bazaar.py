@@ -18,6 +18,11 @@ FOLDERS = sorted(path for path in SQL.glob("*/*") if path.is_dir())
 SCHEMA_OF_KIND = {"app": "public", "pipeline": "community"}
 # What a platform's app keeps by triggers and functions is part of its seed; ours needs neither.
 ALSO_IN_FOLDER = {"stories/app": ("CreateFunctionStmt", "CreateTrigStmt")}
+# Functions of files that were applied already were closed by a later one.
+CLOSED_BY = dict.fromkeys(
+    ("0016_job_idempotency_keys.sql", "0018_segments_scene_reference.sql", "0019_segments_job_reference.sql"),
+    SQL / "stories" / "app" / "0025_functions_for_triggers_only.sql",
+)
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -28,7 +33,8 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("path", sorted(SQL.glob("*/*/*.sql")), ids=lambda path: str(path.relative_to(SQL)))
 def test_every_migration_only_adds_to_its_own_schema(path: Path) -> None:
     folder = str(path.parent.relative_to(SQL))
-    assert problems(path.read_text(), SCHEMA_OF_KIND[path.parent.name], ALSO_IN_FOLDER.get(folder, ())) == []
+    script = path.read_text() + (CLOSED_BY[path.name].read_text() if path.name in CLOSED_BY else "")
+    assert problems(script, SCHEMA_OF_KIND[path.parent.name], ALSO_IN_FOLDER.get(folder, ())) == []
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,10 @@ def test_every_migration_only_adds_to_its_own_schema(path: Path) -> None:
         ("create or replace view community.v as select 1", "ViewStmt"),
         ("do $$ begin drop table community.t; end $$", "DoStmt"),
         ("create table community.t (a int); commit", "TransactionStmt"),
+        ("grant select on community.t to public", "rights are the owner's to give"),
+        ("grant execute on function community.f() to public", "rights are the owner's to give"),
+        ("revoke execute on function community.f() from app", "rights are the owner's to give"),
+        ("revoke select on community.t from public", "rights are the owner's to give"),
         ("create tabel community.t (a int)", "does not parse"),
         ("-- nothing", "holds no statement"),
     ],

@@ -169,6 +169,11 @@ def test_everything_in_the_schema_community_of_stories_is_described(database: st
             "public.f holds 'DROP'",
         ),
         (
+            "create function public.f() returns void language sql security definer set search_path = '' as 'select 1'; "
+            "revoke execute on function public.g() from public",
+            "public.f runs as its owner: revoke execute on it from public",
+        ),
+        (
             "create or replace trigger g after insert on public.t execute function public.f()",
             "'or replace' changes what is there",
         ),
@@ -192,6 +197,9 @@ def test_the_linter_allows_functions_triggers_and_partitioned_tables_where_they_
         create table public.t (a int) partition by range (a);
         create function public.f() returns trigger language plpgsql set search_path = '' as 'begin return null; end';
         create trigger g after insert on public.t for each row execute function public.f();
+        create function public.h() returns trigger language plpgsql security definer set search_path = '' as
+            'begin return null; end';
+        revoke execute on function public.h() from public;
     """
     assert problems(additive, "public", FUNCTIONS_AND_TRIGGERS) == []
 

@@ -76,7 +76,7 @@ def test_a_comparison_that_cannot_be_read_is_none(gallery: Gallery, text: str) -
     assert gallery.plan(2, thorough=False).compared_at is None
     remember_comparison(gallery.lake, "bazaar", Compared(at(3), {"community_events": {day(1): (2, -5)}}))
     assert last_comparison(gallery.lake, "bazaar") == Compared(at(3), {"community_events": {day(1): (2, -5)}})
-    assert [one for one in gallery.lake.foreign()] == []
+    assert list(gallery.lake.foreign()) == []
 
 
 def test_it_reads_no_table_of_the_source(gallery: Gallery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -25,7 +26,21 @@ from community_pipelines.platforms.spec import Column, PartitionedTable, Platfor
 from community_pipelines.settings import PlatformSettings
 
 SQL = Path(__file__).parents[1] / "sql" / "stories"
-JOBS = Table("jobs", "public.jobs", "AI jobs.", (Column("created_at", "timestamptz", "When it was asked for."),))
+_JOBS_TEXT = ("type", "status", "stage", "message", "input_text", "error_code", "error_message", "idempotency_key")
+_JOBS_NUMBERS = ("progress", "bible_version", "retry_count", "max_retries")
+# All that a job has, so that values of every kind are archived.
+JOBS = Table(
+    "jobs",
+    "public.jobs",
+    "AI jobs.",
+    (
+        *(Column(name, "uuid", "An id.") for name in ("id", "scene_id", "user_id")),
+        *(Column(name, "text", "A text.") for name in _JOBS_TEXT),
+        *(Column(name, "integer", "A number.") for name in _JOBS_NUMBERS),
+        *(Column(name, "jsonb", "JSON.") for name in ("context_data", "result_data")),
+        *(Column(name, "timestamptz", "A time.") for name in ("created_at", "started_at", "completed_at")),
+    ),
+)
 SEGMENTS = Table("segments", "public.segments", "Parts.", (Column("created_at", "timestamptz", "When it was added."),))
 OLD_JOBS = PartitionedTable(JOBS, "created_at", 6)
 ALL_SEGMENTS = PartitionedTable(SEGMENTS, "created_at", None)
@@ -76,11 +91,12 @@ class Upkeep:
     url: str
     lake: Lake
     tables: dict[str, str] = field(default_factory=dict)
+    platform: Platform = PLATFORM
 
     @cached_property
     def deployment(self) -> Deployment:
-        names = Names(PLATFORM, self.tables, {})
-        return Deployment(PLATFORM, self.url, self.url, names, PlatformSettings())
+        names = Names(self.platform, self.tables, {})
+        return Deployment(self.platform, self.url, self.url, names, PlatformSettings())
 
     def sql(self, query: str, values: Any = None) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -112,9 +128,16 @@ class Upkeep:
         ledger = Ledger("raw", "stories", "jobs", day, 0, "", "", "", "", datetime.now(UTC))
         pq.write_table(pa.table({"id": pa.array([], pa.string())}).replace_schema_metadata(ledger.to_metadata()), path)
 
-    def maintain(self, *tables: PartitionedTable, months: int = 1, drop: bool = False, dry_run: bool = False) -> Report:
-        chosen, first_day = tables or PLATFORM.partitioned, date(2020, 1, 1)
-        return maintain(self.deployment, chosen, self.lake, first_day, months, drop, dry_run)
+    def maintain(
+        self,
+        *tables: PartitionedTable,
+        months: int = 1,
+        drop: bool = False,
+        dry_run: bool = False,
+        expendable: Collection[str] = (),
+    ) -> Report:
+        chosen, first_day = tables or self.platform.partitioned, date(2020, 1, 1)
+        return maintain(self.deployment, chosen, self.lake, first_day, months, drop, dry_run, expendable)
 
     def partitions(self, table: str = "jobs") -> dict[str, str]:
         """The bounds of every partition, in UTC."""

@@ -18,20 +18,24 @@ if TYPE_CHECKING:
 @click.option("--platform", default="stories", show_default=True, help="Whose tables.")
 @click.option("--months", default=3, show_default=True, type=click.IntRange(0, 120), help="How many months ahead.")
 @click.option("--drop", is_flag=True, help="Drop detached partitions whose archive is verified.")
+@click.option(
+    "--expendable", multiple=True, metavar="TABLE.COLUMN", help="May be lost with what is dropped; may be repeated."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @as_json
 @command
-def maintain(platform: str, months: int, drop: bool, dry_run: bool, as_json: bool) -> None:
+def maintain(platform: str, months: int, drop: bool, expendable: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Make monthly partitions ahead of time, archive old ones.
 
     An old partition is copied into the lake, compared with its copy and detached; without --drop its table stays.
+    With --drop one that holds what must not leave the app stays, too, unless --expendable names these columns.
     Killed anywhere, it can be run again. Exit code 1 when a person has to look at something.
 
     \b
     Examples:
       community maintain --dry-run
       community maintain --months 6
-      community maintain --drop
+      community maintain --drop --expendable jobs.input_text
     """
     from community_pipelines.flows import flow
     from community_pipelines.lake.files import Lake
@@ -43,7 +47,9 @@ def maintain(platform: str, months: int, drop: bool, dry_run: bool, as_json: boo
     declared = flow(platform).platform
     if declared.partitioned:
         place, lake = deployment(settings, declared), Lake(settings.lake_folder)
-        report = upkeep.maintain(place, declared.partitioned, lake, settings.start_date, months, drop, dry_run)
+        report = upkeep.maintain(
+            place, declared.partitioned, lake, settings.start_date, months, drop, dry_run, expendable
+        )
     else:
         report = upkeep.Report(platform, dry_run, ())
     if as_json:

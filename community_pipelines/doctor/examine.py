@@ -7,14 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from typing import Literal
 
 import psycopg
+from psycopg import sql
 
 from community_pipelines.databases import Connection
-from community_pipelines.doctor import rights, servers, tables
+from community_pipelines.doctor import archives, care, definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
-from community_pipelines.doctor.reach import Database, ask, opened, unanswered, unreachable
+from community_pipelines.doctor.reach import Database, ask, named, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
 from community_pipelines.models.lineage import checked
 from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
@@ -24,7 +26,7 @@ from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import ConfigurationError, Settings
 
 STORAGE = "dagster"
-Findings = Iterable[Diagnosis] | Diagnosis
+Findings = Iterable[Diagnosis] | Diagnosis | None
 
 
 def examine(settings: Settings, platforms: Sequence[Platform]) -> list[Diagnosis]:
@@ -84,19 +86,25 @@ def _platform(settings: Settings, platform: Platform) -> Iterator[Diagnosis]:
     except ModelError as error:
         yield Diagnosis(platform.name, "models", "problem", str(error), "correct that file; nothing else was looked at")
         return
+    yield from archives.wide_archives(settings.lake_folder, place)
     with ExitStack() as stack:
         one = _Patient(settings, place, models, own.embedded)
         source = stack.enter_context(_reached(one.source))
         publish = stack.enter_context(_reached(one.publish))
-        for connection in (source, publish):
+        keeper = publish
+        if place.platform.partitioned and one.keeper.url != one.publish.url:
+            keeper = stack.enter_context(_reached(one.keeper))
+        for connection in dict.fromkeys((source, publish, keeper)):
             if isinstance(connection, Diagnosis):
                 yield connection
         if not isinstance(source, Diagnosis):
             yield from one.reading(source)
         if not isinstance(publish, Diagnosis):
             yield from one.publishing(publish, None if isinstance(source, Diagnosis) else source)
+        if not isinstance(keeper, Diagnosis):
+            yield from one.caring(keeper)
         if not own.embedded:
-            yield one.grants(source, publish)
+            yield one.grants(source, publish, keeper)
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,12 @@ class _Patient:
         setting = self.place.publish_setting if given else self.source.setting
         return Database(self.platform, "publish", self.place.publish_url, setting)
 
+    @property
+    def keeper(self) -> Database:
+        given = self.settings.platform(self.platform).maintain_url is not None
+        setting = self.place.maintain_setting if given else self.publish.setting
+        return Database(self.platform, "maintain", self.place.maintain_url, setting)
+
     def reading(self, connection: Connection) -> Iterator[Diagnosis]:
         database, place, grace = self.source, self.place, self.settings.grace
         reads = cache(lambda: rights.reading_needs(found_in(connection, place), self.models))
@@ -134,7 +148,7 @@ class _Patient:
             ("source tables", lambda: tables.declared(database, connection, place)),
             ("source tables of template snapshots", lambda: tables.declared_for_snapshots(database, connection, place)),
             ("source rights", lambda: rights.rights(database, connection, reads(), "source rights")),
-            ("source rights of template snapshots", lambda: self._for_snapshots(database, connection, 0)),
+            ("source rights of template snapshots", lambda: self._for_snapshots(database, connection, "reading")),
             ("source row security", lambda: rights.hidden_rows(database, connection, reads())),
         ]
         for subject, check in checks:
@@ -174,13 +188,19 @@ class _Patient:
         yield from _answers(database, "publish server", lambda: servers.primary(database, connection))
         migrated, pending = tables.migrated(database, ("app", "pipeline") if self.embedded else ("pipeline",))
         yield migrated
-        writes = [*rights.publishing_needs(place, self.models), *rights.own_needs(self.models)]
+        writes = [*rights.publishing_needs(place, self.models), *rights.own_needs(place.platform, self.models)]
         yield from _answers(database, "schema community", lambda: rights.own_schema(database, connection, pending))
         yield from _answers(
             database, "publish rights", lambda: rights.rights(database, connection, writes, "publish rights")
         )
         yield from _answers(
-            database, "publish rights of template snapshots", lambda: self._for_snapshots(database, connection, 1)
+            database,
+            "publish rights of template snapshots",
+            lambda: self._for_snapshots(database, connection, "publishing"),
+        )
+        schemas = [rights.SCHEMA, *(place.names.parts(table)[0] for table in place.platform.all_tables)]
+        yield from _answers(
+            database, definers.SUBJECT, lambda: definers.definer_functions(database, connection, schemas)
         )
         faulty = _faulty(connection, place)
         for model in self.models:
@@ -191,35 +211,73 @@ class _Patient:
                     lambda model=model: tables.day_index(database, connection, place, model),  # type: ignore[misc]
                 )
 
-    def _for_snapshots(self, database: Database, connection: Connection, role: int) -> Iterator[Diagnosis]:
+    def caring(self, connection: Connection) -> Iterator[Diagnosis]:
+        """What partition care needs, where the platform has partitioned tables: warnings, the daily flow goes on."""
+        database, place = self.keeper, self.place
+        needs = rights.care_needs(place)
+        if needs:
+            yield from _answers(
+                database,
+                "maintain rights",
+                lambda: _as_warning(rights.rights(database, connection, needs, "maintain rights")),
+            )
+        for one in place.platform.partitioned:
+            yield from _answers(
+                database,
+                f"owner of {one.table.name}",
+                lambda one=one: care.ownership(database, connection, place, one),  # type: ignore[misc]
+            )
+            yield from _answers(
+                database,
+                f"partitions of {one.table.name}",
+                lambda one=one: care.next_months(database, connection, place, one),  # type: ignore[misc]
+            )
+
+    def _for_snapshots(
+        self, database: Database, connection: Connection, which: Literal["reading", "publishing"]
+    ) -> Iterator[Diagnosis]:
         """What `community ingest` may not do: a warning, since the daily flow goes on without it."""
-        needs = rights.snapshot_needs(found_in(connection, self.place))[role]
+        found = rights.snapshot_needs(found_in(connection, self.place))
+        needs = found.reading if which == "reading" else found.publishing
         if needs:
             subject = f"{database.purpose} rights of template snapshots"
-            found = rights.rights(database, connection, needs, subject)
-            yield replace(found, level="warning") if found.level == "problem" else found
+            yield _as_warning(rights.rights(database, connection, needs, subject))
+        if which == "publishing" and found.changing:
+            subject = "publish rights to disable templates"
+            yield _as_warning(rights.rights(database, connection, found.changing, subject))
 
-    def grants(self, source: Connection | Diagnosis, publish: Connection | Diagnosis) -> Diagnosis:
-        """The minimum grants, with the connected roles' names where they are not the administrator's."""
-        reader, publisher, database = rights.READER, rights.PUBLISHER, "app"
+    def grants(self, *reached: Connection | Diagnosis) -> Diagnosis:
+        """The minimum grants, for the roles and databases of the three URLs: as the servers name them, else as the URLs
+        do. An administrator's place is taken by a role that is yet to be made."""
+        source, publish, keeper = reached
         # What nobody could ask for is not granted: a statement that names a column that is absent fails as a whole.
         place = self.place.having(())
+        of_owners: list[str] = []
+        names = [
+            _named(self.source, source, rights.READER),
+            _named(self.publish, publish, rights.PUBLISHER),
+            _named(self.keeper, keeper, rights.KEEPER),
+        ]
+        care_setting = "" if place.settings.maintain_url else place.setting("maintain_url")
+        if care_setting:
+            names[2] = (rights.KEEPER, names[2][1])
+        roles = rights.Roles(names[0][0], names[1][0], names[2][0], names[0][1], names[1][1])
         try:
-            if not isinstance(source, Diagnosis):
-                place = found_in(source, place)
-                reader = _plain_role(source) or reader
-            if not isinstance(publish, Diagnosis):
-                place = found_in(publish, place)
-                publisher = _plain_role(publish) or publisher
-                database = str(ask(publish, "select current_database()")[0][0])
+            for connection in (source, publish):
+                if not isinstance(connection, Diagnosis):
+                    place = found_in(connection, place)
+            for one in place.platform.partitioned:
+                of_owners += care.owners_grants(publish, place, one, roles.keeper)
         except psycopg.Error:
             pass
+        who = f"{roles.reader} (reading), {roles.publisher} (publishing)"
+        who += f" and {roles.keeper} (partitions)" if place.platform.partitioned else ""
         return Diagnosis(
             self.platform,
             "minimum grants",
             "ok",
-            f"what {reader} (reading) and {publisher} (publishing) need, and no more",
-            rights.minimum_grants(place, self.models, reader, publisher, database),
+            f"what {who} need, and no more",
+            rights.minimum_grants(place, self.models, roles, of_owners, care_setting),
         )
 
 
@@ -254,7 +312,7 @@ def _reached(database: Database) -> Iterator[Connection | Diagnosis]:
 def _answers(database: Database, subject: str, check: Callable[[], Findings]) -> Iterator[Diagnosis]:
     try:
         found = check()
-        yield from [found] if isinstance(found, Diagnosis) else list(found)
+        yield from [found] if isinstance(found, Diagnosis) else list(found or ())
     except psycopg.Error as error:
         yield unanswered(database, subject, error)
 
@@ -267,8 +325,25 @@ def _version(database: Database, connection: Connection, writes: bool) -> Diagno
     return servers.server_version(database, connection.info.server_version, writes)
 
 
-def _plain_role(connection: Connection) -> str | None:
-    ((role, plain),) = ask(
-        connection, "select quote_ident(current_user), not rolsuper from pg_roles where rolname = current_user"
-    )
-    return str(role) if plain else None
+def _named(database: Database, reached: Connection | Diagnosis, instead: str) -> tuple[str, str]:
+    """The role and the database, quoted: as the server that was reached names them, else as the URL does. `instead` is
+    the role where that is a superuser's, or nobody's."""
+    role, name = named(database.url)
+    if not isinstance(reached, Diagnosis):
+        try:
+            ((role, name, plain),) = ask(
+                reached,
+                "select current_user, current_database(), not rolsuper from pg_roles where rolname = current_user",
+            )
+            role = role if plain else None
+        except psycopg.Error:
+            pass
+    return _quoted(role) if role else instead, _quoted(name) if name else rights.DATABASE
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string()
+
+
+def _as_warning(found: Diagnosis) -> Diagnosis:
+    return replace(found, level="warning") if found.level == "problem" else found

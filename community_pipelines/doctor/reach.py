@@ -53,6 +53,12 @@ class Database:
         return _without_password(error.diag.message_primary or str(error), self.url)
 
 
+def named(url: str) -> tuple[str | None, str | None]:
+    """The role and the database that a URL names."""
+    given = {key: str(value) for key, value in conninfo_to_dict(url).items() if value}
+    return given.get("user"), given.get("dbname") or given.get("user")
+
+
 @contextmanager
 def opened(database: Database) -> Iterator[Connection]:
     """A connection for `ask`. Raises psycopg.Error when it cannot be had within seconds."""

@@ -1,7 +1,8 @@
-"""What the two roles of a platform need, what they lack, and the statements that grant it.
+"""What the roles of a platform need, what they lack, and the statements that grant it.
 
-`for key share` and `for no key update` take a lock on a row, for which PostgreSQL wants update on one of its
-columns: that on a counter is enough.
+A right is on columns, never on rows: which rows of an app's table a role may change takes policies or triggers on that
+table, and those are its owner's to make. `for key share` and `for no key update` take a lock on a row, for which
+PostgreSQL wants update on one of its columns: that on a counter is enough.
 """
 
 from __future__ import annotations
@@ -16,22 +17,31 @@ from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models.project import Model
 from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.spec import ENTITY_KEY, Table
+from community_pipelines.platforms.spec import ENTITY_KEY, Platform, Table
 
 READER = "community_reader"
 PUBLISHER = "community_publisher"
+KEEPER = "community_keeper"
+DATABASE = "app"
 SCHEMA = "community"
 _ADD, _ALTER, _REPLACE = ("select", "insert"), ("select", "insert", "update"), ("select", "insert", "update", "delete")
 OWN_TABLES: Mapping[str, tuple[str, ...]] = {
+    "archived_partitions": ("select",),
     "counter_corrections": _ADD,
     "deletions_seen": _ALTER,
     "left_out_entities": _REPLACE,
     "migrations": _ADD,
     "publications": _ALTER,
-    "publication_requests": _ALTER,
+    "publication_requests": ("select", "update"),
     "reconciliations": _ADD,
     "template_versions": _ALTER,
     "withheld_days": _ALTER,
+}
+# Those that only some platforms have, by the field of the platform that says so.
+_ONLY_WITH = {
+    "archived_partitions": "partitioned",
+    "publication_requests": "snapshots",
+    "template_versions": "snapshots",
 }
 
 
@@ -88,10 +98,6 @@ def publishing_needs(deployment: Deployment, models: Sequence[Model]) -> list[Ne
         columns = [names.column_name(counters.table, counter.column) for counter in counters.counters]
         need.add("select", names.column_name(counters.table, counters.key), *columns)
         need.add("update", *columns)
-    for table in entities:
-        # Locking a row against deletion takes the right to update any one of its columns.
-        if "update" not in needs[names.parts(table)].privileges:
-            needs[names.parts(table)].add("update", names.column_name(table, ENTITY_KEY))
     for model in models:
         if "." not in model.contract.publish:
             table = platform.table(model.contract.publish)
@@ -104,12 +110,21 @@ def publishing_needs(deployment: Deployment, models: Sequence[Model]) -> list[Ne
     return list(needs.values())
 
 
-def snapshot_needs(deployment: Deployment) -> tuple[list[Need], list[Need]]:
-    """What the reading and the publishing role need for `community ingest`, beside `own_needs`; none where it is not
-    made for the platform."""
+@dataclass(frozen=True)
+class SnapshotNeeds:
+    """What the reading and the publishing role need for `community ingest`, beside `own_needs`, and what the publishing
+    role needs only to disable or enable a template that is there."""
+
+    reading: list[Need]
+    publishing: list[Need]
+    changing: list[Need]
+
+
+def snapshot_needs(deployment: Deployment) -> SnapshotNeeds:
+    """What template snapshots need; nothing where they are not made for the platform."""
     snapshots, names = deployment.platform.snapshots, deployment.names
     if snapshots is None:
-        return [], []
+        return SnapshotNeeds([], [], [])
 
     def need(table: Table, **privileges: Iterable[str]) -> Need:
         made = Need(*names.parts(table))
@@ -123,14 +138,17 @@ def snapshot_needs(deployment: Deployment) -> tuple[list[Need], list[Need]]:
     reading = [need(table, select=every(table)) for table in (snapshots.users, snapshots.projects, snapshots.scenes)]
     rows, scenes = snapshots.templates, snapshots.template_scenes
     publishing = [need(table, select=["id"]) for table in (snapshots.users, snapshots.projects)]
-    publishing.append(need(rows, select=every(rows), insert=every(rows), update=snapshots.changes))
-    publishing.append(need(scenes, select=every(scenes), insert=every(scenes)))
-    return reading, publishing
+    publishing += [need(table, select=every(table), insert=every(table)) for table in (rows, scenes)]
+    return SnapshotNeeds(reading, publishing, [need(rows, update=snapshots.changes)])
 
 
-def own_needs(models: Sequence[Model]) -> list[Need]:
+def own_needs(platform: Platform, models: Sequence[Model]) -> list[Need]:
     """What the publishing role needs of the tables that `migrate` makes, where another role made them."""
-    needs = [Need(SCHEMA, name, {privilege: [] for privilege in kinds}) for name, kinds in OWN_TABLES.items()]
+    needs = [
+        Need(SCHEMA, name, {privilege: [] for privilege in kinds})
+        for name, kinds in OWN_TABLES.items()
+        if name not in _ONLY_WITH or getattr(platform, _ONLY_WITH[name])
+    ]
     for model in models:
         schema, dot, name = model.contract.publish.partition(".")
         if dot:
@@ -138,26 +156,74 @@ def own_needs(models: Sequence[Model]) -> list[Need]:
     return needs
 
 
-def minimum_grants(deployment: Deployment, models: Sequence[Model], reader: str, publisher: str, database: str) -> str:
-    """The statements that give the two roles all they need and nothing else; the names are quoted already."""
-    quoted = sql.Identifier(database).as_string()
-    for_reading, for_publishing = snapshot_needs(deployment)
-    reading = _together([*reading_needs(deployment, models), *for_reading])
-    publishing = _together([*publishing_needs(deployment, models), *for_publishing])
+def care_needs(deployment: Deployment) -> list[Need]:
+    """What the care role needs of our own tables; of the app's it has to be the owner."""
+    if not deployment.platform.partitioned:
+        return []
+    return [Need(SCHEMA, "archived_partitions", {privilege: [] for privilege in _ALTER})]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who the printed statements are for: quoted roles, and the quoted databases that are read and written."""
+
+    reader: str = READER
+    publisher: str = PUBLISHER
+    keeper: str = KEEPER
+    source: str = DATABASE
+    primary: str = DATABASE
+
+
+def minimum_grants(
+    deployment: Deployment, models: Sequence[Model], roles: Roles, of_owners: Sequence[str], care_setting: str = ""
+) -> str:
+    """The statements that give the roles all they need and nothing else.
+
+    `of_owners` make the care role one that may act as the owners of partitioned tables; `care_setting` is the setting
+    that is to name it, where none is set yet.
+    """
+    reader, publisher, keeper = roles.reader, roles.publisher, roles.keeper
+    reading, publishing = _together(reading_needs(deployment, models)), publishing_needs(deployment, models)
+    snapshots, care = snapshot_needs(deployment), care_needs(deployment)
+    lines = [
+        f"-- {reader} reads the app; where the roles are missing: create role … login password '…';",
+        f"grant connect on database {roles.source} to {reader};",
+        *_usage(reading, reader),
+        *(need.grant(reader) for need in reading if need.schema != SCHEMA),
+        f"-- {publisher} writes what is published, and owns the schema {SCHEMA}",
+        f"grant connect, temporary on database {roles.primary} to {publisher};",
+        f"create schema if not exists {SCHEMA} authorization {publisher};",
+        *_usage(publishing, publisher),
+        *(need.grant(publisher) for need in publishing),
+    ]
+    if snapshots.publishing:
+        more_reading, more_publishing = _beyond(snapshots.reading, reading), _beyond(snapshots.publishing, publishing)
+        lines += [
+            "-- only where `community ingest` is used: new templates and scenes, nothing that is there",
+            *_usage(more_reading, reader),
+            *(need.grant(reader) for need in more_reading),
+            *_usage(more_publishing, publisher),
+            *(need.grant(publisher) for need in more_publishing),
+            "-- only where it is used with --supersede or --after-moderation: the status of any template, since grants "
+            "know columns and no rows",
+            *(need.grant(publisher) for need in snapshots.changing),
+        ]
+    if care:
+        tables = ", ".join(deployment.names.table(one.table).as_string() for one in deployment.platform.partitioned)
+        missing = f"; set {care_setting} to it, or {publisher} needs the same" if care_setting else ""
+        lines += [
+            f"-- {keeper} makes and archives partitions of {tables}, as their owner may{missing}",
+            f"grant connect, temporary on database {roles.primary} to {keeper};",
+            *dict.fromkeys(of_owners),
+        ]
     return "\n".join(
         [
-            f"-- {reader} reads the app; where the roles are missing: create role … login password '…';",
-            f"grant connect on database {quoted} to {reader};",
-            *_usage(reading, reader),
-            *(need.grant(reader) for need in reading if need.schema != SCHEMA),
-            f"-- {publisher} writes what is published, and owns the schema {SCHEMA}",
-            f"grant connect, temporary on database {quoted} to {publisher};",
-            f"create schema if not exists {SCHEMA} authorization {publisher};",
-            *_usage(publishing, publisher),
-            *(need.grant(publisher) for need in publishing),
+            *lines,
             "-- after `community migrate`",
             *_usage(reading, reader, of_schema=SCHEMA),
             *(need.grant(reader) for need in reading if need.schema == SCHEMA),
+            *_usage(care, keeper, of_schema=SCHEMA),
+            *(need.grant(keeper) for need in care),
         ]
     )
 
@@ -307,6 +373,21 @@ def _together(needs: Iterable[Need]) -> list[Need]:
         for privilege, columns in need.privileges.items():
             one.add(privilege, *columns)
     return list(found.values())
+
+
+def _beyond(needs: Iterable[Need], granted: Iterable[Need]) -> list[Need]:
+    """What those needs want that others have not asked for, one need for each table."""
+    had = {(need.schema, need.table): need.privileges for need in granted}
+    found = []
+    for need in _together(needs):
+        privileges = had.get((need.schema, need.table), {})
+        more = Need(need.schema, need.table)
+        for privilege, columns in need.privileges.items():
+            if new := [column for column in columns if column not in privileges.get(privilege, [])]:
+                more.add(privilege, *new)
+        if more.privileges:
+            found.append(more)
+    return found
 
 
 def _usage(needs: Sequence[Need], role: str, of_schema: str | None = None) -> list[str]:

@@ -2,11 +2,14 @@
 
 Each step can be killed and taken again: the record and the catalog together say what is left to do. The file is
 `cold.py`'s, the record is `pins.py`'s, which partitions there are is `partitions.py`'s.
+
+What must not leave the app is not in the file: it stays in the detached table, in the app's own database, where the
+app's rights and deletions reach it. So such a table is dropped only when somebody says that these columns may be lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +20,15 @@ from psycopg import errors, sql
 from community_pipelines.databases import Connection, connect, writing
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.ledger import LakeError
-from community_pipelines.maintenance.cold import ArchiveError, contents, contents_of_file, copy_out, read_footer
+from community_pipelines.maintenance.cold import (
+    ArchiveError,
+    contents,
+    contents_of_file,
+    copy_out,
+    may_leave,
+    read_footer,
+    without,
+)
 from community_pipelines.maintenance.partitions import Partition, clock, month_of, partitions
 from community_pipelines.maintenance.pins import Record, records, write_record
 from community_pipelines.platforms.deployment import Deployment
@@ -41,7 +52,8 @@ class Step:
 class Archive:
     """The archive of one table. `covered` says whether the raw day files of a day are in the lake.
 
-    `connection` is to the primary, in autocommit mode.
+    `connection` is to the primary, in autocommit mode. `expendable` are columns, as `table.column`, that may be lost
+    with a table that is dropped.
     """
 
     deployment: Deployment
@@ -49,6 +61,7 @@ class Archive:
     lake: Lake
     covered: Callable[[date], bool]
     connection: Connection
+    expendable: Collection[str] = ()
 
     def file(self, partition: str) -> Path:
         """Where a partition's file is, below the lake's folder."""
@@ -150,20 +163,32 @@ class Archive:
 
     def _begins_to_detach(self, part: Partition, record: Record) -> bool:
         """Whether the partition's rows are still the file's; if so its days are pinned from now on."""
-        if not self._file_is_whole(record):
+        columns = self._columns(record)
+        if columns is None or self._too_many(columns):
             return False
         with self.connection.transaction():
             self.connection.execute("set transaction isolation level repeatable read")
-            same = contents(self.connection, part.quoted) == record.contents
+            same = contents(self.connection, part.quoted, columns) == record.contents
             if same:
                 self._mark(record, "detach_began_at")
         return same
 
-    def _file_is_whole(self, record: Record) -> bool:
+    def _columns(self, record: Record) -> Sequence[str] | None:
+        """The columns of its file; None where that is not the archive that was recorded."""
         try:
-            return read_footer(self.lake.root / record.file).contents == record.contents
+            footer = read_footer(self.lake.root / record.file)
         except LakeError:
-            return False
+            return None
+        return footer.columns if footer.contents == record.contents else None
+
+    def _too_many(self, columns: Sequence[str]) -> list[str]:
+        """Those of a file that must not leave the app, as archives from before have them."""
+        allowed = may_leave(self.deployment, self.one.table.name)
+        return [name for name in columns if name not in allowed]
+
+    def _not_expendable(self, columns: Sequence[str]) -> list[str]:
+        names = (f"{self.one.table.name}.{column}" for column in columns)
+        return [name for name in names if name not in self.expendable]
 
     def _mark(self, record: Record, column: str) -> None:
         self.connection.execute(
@@ -176,7 +201,7 @@ class Archive:
 
     def _alter(self, part: Partition, how: str) -> None:
         # It waits for every transaction that uses the table, and cannot be in one.
-        with connect(self.deployment.publish_url, self.deployment.publish_setting) as own:
+        with connect(self.deployment.maintain_url, self.deployment.maintain_setting) as own:
             own.unguarded(
                 sql.SQL("alter table {} detach partition {} {}").format(
                     self.deployment.names.table(self.one.table), part.quoted, sql.SQL(how)
@@ -186,39 +211,61 @@ class Archive:
     def _finished(self, record: Record, drop: bool, dry_run: bool) -> Iterator[Step]:
         """What is left to do with a partition that is out of its table."""
         name, path = record.partition_name, self.lake.root / record.file
-        there = self._exists(name)
-        if not there:
-            if not self._file_is_whole(record):
-                raise LakeError(f"its table is gone and {path} is not the archive; bring the file back from a backup")
-            if record.dropped_at is None and not dry_run:
-                self._mark(record, "dropped_at")
-            why = f"its rows are in {record.file}" if record.dropped_at else "somebody else dropped it"
-            yield Step(name, "gone", record.rows, why)
+        if not self._exists(name):
+            yield from self._gone(record, dry_run)
             return
-        if record.detached_at is None:
+        columns = self._columns(record)
+        if record.detached_at is None or (columns is not None and self._too_many(columns)):
             if dry_run:
                 yield Step(name, "would detach", record.rows, "it is out of its table, and not compared again yet")
                 return
             yield from self._compared(record)
         elif not drop:
-            read_footer(path)
-            yield Step(name, "kept", record.rows, f"detached, and archived as {record.file}; --drop drops it")
+            kept = self._only_here(record, read_footer(path).columns)
+            why = f"detached, and archived as {record.file}; --drop drops it"
+            yield Step(name, "kept", record.rows, f"{why}, {_with_expendable(kept)}" if kept else why)
         if not drop:
             return
         if dry_run:
+            self._refuse_loss(record, read_footer(path).columns)
             yield Step(name, "would drop", record.rows, f"after comparing it with {record.file}")
             return
         self._drop(name)
         yield Step(name, "dropped", record.rows, f"its rows are in {record.file}")
 
+    def _gone(self, record: Record, dry_run: bool) -> Iterator[Step]:
+        """A partition whose table was dropped: its file is all that there is."""
+        name, path = record.partition_name, self.lake.root / record.file
+        columns = self._columns(record)
+        if columns is None:
+            raise LakeError(f"its table is gone and {path} is not the archive; bring the file back from a backup")
+        wide = self._too_many(columns)
+        if wide and not self._not_expendable(wide) and not dry_run:
+            with self.lake.staging(self.deployment.platform.name, f"cold-{uuid4().hex}") as folder:
+                cold, staged = without(self.connection, self.deployment, path, wide, folder)
+                with self.connection.transaction():
+                    record = write_record(self.connection, cold, record.file, pinned=True)
+                    self._mark(record, "detached_at")
+                    self._mark(record, "dropped_at")
+                    self.lake.swap(staged, path)
+            yield Step(name, "archived", record.rows, f"again, without {', '.join(wide)}")
+            return
+        if record.dropped_at is None and not dry_run:
+            self._mark(record, "dropped_at")
+        why = f"its rows are in {record.file}" if record.dropped_at else "somebody else dropped it"
+        yield Step(name, "gone", record.rows, why)
+
     def _compared(self, record: Record) -> Iterator[Step]:
-        """Compares a table that has just been detached with its file: rows may have come until the very end."""
-        part = self._table_of(record)
+        """Compares a table that was detached with its file: rows may have come until the very end, and a file from
+        before may hold columns that it should not."""
+        part, columns = self._table_of(record), self._columns(record)
+        wide = [] if columns is None else self._too_many(columns)
         with self.connection.transaction():
-            same = self._file_is_whole(record) and contents(self.connection, part.quoted) == record.contents
-        if not same:
+            same = columns is not None and contents(self.connection, part.quoted, columns) == record.contents
+        if not same or wide:
             record = self._copied(part, (record.first_day, record.last_day), record, attached=False)
-            yield Step(part.name, "archived", record.rows, "again: rows were written to it while it was detached")
+            why = "rows were written to it while it was detached" if not same else f"without {', '.join(wide)}"
+            yield Step(part.name, "archived", record.rows, f"again: {why}")
         self._mark(record, "detached_at")
         yield Step(part.name, "detached", record.rows, f"archived as {record.file}")
 
@@ -230,15 +277,41 @@ class Archive:
         columns = read_footer(path).columns
         with writing(self.connection, f"drop:{self.deployment.platform.name}.{name}"):
             self.connection.execute(sql.SQL("lock table {} in access exclusive mode").format(table))
-            here = contents(self.connection, table)
+            here = contents(self.connection, table, columns)
             back = contents_of_file(self.connection, table, path, columns)
             if not here == back == record.contents:
                 raise ArchiveError(
                     f"it has {here.rows} rows, the file {back.rows} and the record {record.rows}, and they are not "
                     "the same; it is not dropped: find out who changed it"
                 )
+            self._refuse_loss(record, columns)
             self.connection.execute(sql.SQL("drop table {}").format(table))
             self._mark(record, "dropped_at")
+
+    def _refuse_loss(self, record: Record, archived: Sequence[str]) -> None:
+        kept = self._only_here(record, archived)
+        if kept:
+            raise ArchiveError(
+                f"what must not leave the app is in no archive, and would be lost with this table: keep it, or run it "
+                f"again {_with_expendable(kept)}"
+            )
+
+    def _only_here(self, record: Record, archived: Sequence[str]) -> list[str]:
+        """The columns of a detached table, as `table.column`, that hold anything which is not in its file and that
+        nobody called expendable."""
+        table = self._table_of(record).quoted
+        rows = self.connection.execute(
+            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
+            "and not attname = any(%s) order by attnum",
+            (table.as_string(), list(archived)),
+        ).fetchall()
+        some = sql.SQL("select exists (select from {} where {} is not null)")
+        held = [
+            name
+            for (name,) in rows
+            if self.connection.execute(some.format(table, sql.Identifier(name))).fetchone() == (True,)
+        ]
+        return self._not_expendable(held)
 
     def _table_of(self, record: Record) -> Partition:
         schema, _ = self.deployment.names.parts(self.one.table)
@@ -251,6 +324,10 @@ class Archive:
             (schema, name),
         ).fetchone()
         return row is not None
+
+
+def _with_expendable(columns: Sequence[str]) -> str:
+    return f"with {' '.join(f'--expendable {column}' for column in columns)}"
 
 
 def _refusing(partition: str, steps: Iterator[Step]) -> Iterator[Step]:

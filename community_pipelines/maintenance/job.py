@@ -21,6 +21,9 @@ class MaintainConfig(dg.Config):
     months: int = Field(default=MONTHS_AHEAD, ge=0, description="How many months to create partitions ahead")
     drop: bool = Field(default=False, description="Drop detached partitions whose archive is verified")
     dry_run: bool = Field(default=False, description="Say what would be done, and write nothing")
+    expendable: list[str] = Field(
+        default=[], description="Columns, as table.column, that are in no archive and may be lost when dropping"
+    )
 
 
 def maintenance(settings: Settings, platform: Platform) -> dg.Definitions:
@@ -37,7 +40,14 @@ def maintenance(settings: Settings, platform: Platform) -> dg.Definitions:
         lake = Lake(settings.lake_folder)
         place = deployment(settings, platform)
         report = maintain(
-            place, platform.partitioned, lake, settings.start_date, config.months, config.drop, config.dry_run
+            place,
+            platform.partitioned,
+            lake,
+            settings.start_date,
+            config.months,
+            config.drop,
+            config.dry_run,
+            config.expendable,
         )
         table = markdown_table(["table", "partition", "what", "rows", "why"], [astuple(line) for line in report.lines])
         context.add_output_metadata({"report": dg.MetadataValue.md(table), "faults": len(report.faults)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -64,18 +64,20 @@ def maintain(
     months_ahead: int = MONTHS_AHEAD,
     drop: bool = False,
     dry_run: bool = False,
+    expendable: Collection[str] = (),
 ) -> Report:
     """Makes partitions ahead of time, then archives and detaches old ones; says what is wrong with them.
 
     `first_day` is the first partition of the lake: older days are not in it, and only archived.
 
-    With `drop`, detached partitions whose archive is verified are dropped. With `dry_run` nothing is written, in the
+    With `drop`, detached partitions whose archive is verified are dropped; one that holds columns which are not in the
+    archive only where `expendable` names these, as `table.column`. With `dry_run` nothing is written, in the
     database or in the lake. Raises PartitionError for a table that is not there or not partitioned, ArchiveError when
     another one is at work, DatabaseError when the primary cannot be used.
     """
     lines: list[Line] = []
     planned: dict[str, list[Month]] = {}
-    with connect(deployment.publish_url, deployment.publish_setting) as connection:
+    with connect(deployment.maintain_url, deployment.maintain_setting) as connection:
         # First of all tables: a month that lacks its partition fails inserts, an old one only takes room.
         for one in tables:
             existing = partitions(connection, deployment, one)
@@ -83,7 +85,8 @@ def maintain(
             lines += _made_ahead(connection, deployment, one, planned[one.table.name], dry_run)
         with _alone(deployment, dry_run):
             for one in tables:
-                archive = Archive(deployment, one, lake, covered_by(deployment, one, lake, first_day), connection)
+                covered = covered_by(deployment, one, lake, first_day)
+                archive = Archive(deployment, one, lake, covered, connection, expendable)
                 for step in archive.take_care(drop, dry_run):
                     lines.append(Line(one.table.name, step.partition, step.what, step.rows, step.why))
         for one in tables:
@@ -112,7 +115,7 @@ def _alone(deployment: Deployment, dry_run: bool) -> Iterator[None]:
         yield
         return
     name = deployment.platform.name
-    with connect(deployment.publish_url, deployment.publish_setting) as own:
+    with connect(deployment.maintain_url, deployment.maintain_setting) as own:
         entered = False
         try:
             with writing(own, f"maintain:{name}", idle_in_transaction_session_timeout="0"):

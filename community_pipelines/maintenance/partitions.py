@@ -223,6 +223,11 @@ def create_month(connection: Connection, deployment: Deployment, one: Partitione
             ).fetchone()
             if there is None:
                 connection.execute(create_statement(deployment, one, month))
+                # Of another owner than its table it would stop the app's next change of that table.
+                owner = owner_of(connection, schema, table)
+                if owner is not None and not owner.is_us:
+                    statement = sql.SQL("alter table {} owner to {}")
+                    connection.execute(statement.format(sql.Identifier(schema, month.name), sql.Identifier(owner.role)))
             return there is None
 
     try:
@@ -234,6 +239,30 @@ def create_month(connection: Connection, deployment: Deployment, one: Partitione
         ) from None
     except (errors.InvalidObjectDefinition, errors.DuplicateTable) as error:
         raise PartitionError(f"{error.diag.message_primary}; run it again to see what overlaps") from None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The role that owns a table (by its number): whether it is the connected one, or one whose rights that has."""
+
+    table: int
+    role: str
+    is_us: bool
+    is_ours: bool
+    is_superuser: bool
+
+
+def owner_of(connection: Connection, schema: str, table: str) -> Owner | None:
+    """Who owns the table; None when it is not there."""
+    row = connection.execute(
+        """
+        select pg_class.oid::bigint, rolname, rolname = current_user, pg_has_role(relowner, 'usage'), rolsuper
+        from pg_class join pg_roles on pg_roles.oid = relowner
+        where relnamespace = to_regnamespace(quote_ident(%s)) and relname = %s
+        """,
+        (schema, table),
+    ).fetchone()
+    return None if row is None else Owner(*row)
 
 
 def gaps(existing: Sequence[Partition], others: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from community_pipelines.databases import connect
 from community_pipelines.duck import first_row, literal, parquet, session
 from community_pipelines.lake.files import Lake, day_bounds, days_between
@@ -47,6 +45,8 @@ def restored_day(
 
     `verified` verifies each archive once. Raises DamagedError when the archive is gone or damaged.
     """
+    import duckdb
+
     archive = lake.root / file
     footer = read_footer(archive)
     (path,) = verified.pinned([archive], lambda pin, shown: archive_fault(deployment, pin, shown))

@@ -257,8 +257,8 @@ def _content(lake: Lake, platform: str, model: Model, day: date) -> str:
 def _keep_existing(
     connection: Connection, deployment: Deployment, contract: Contract, engine: duckdb.DuckDBPyConnection
 ) -> list[str]:
-    """Makes the view `kept`: the rows whose entity is there, and stays there until the transaction ends. Returns the
-    entities that are not there."""
+    """Makes the view `kept`: the rows whose entity is there, and stays there until the transaction ends where its row
+    may be locked. Returns the entities that are not there."""
     if contract.entity is None or contract.entity_table is None:
         engine.execute("create view kept as select * from rows")
         return []
@@ -299,10 +299,11 @@ def _exist_otherwise(
 def _existing(connection: Connection, deployment: Deployment, entity: Table, keys: list[str]) -> pa.Table:
     import pyarrow as pa
 
-    # `for key share` is what a foreign key takes: the app's counter updates go on, only deletions wait.
-    query = sql.SQL(
-        "select {key}::text from {table} where {key} = any(%s::{type}[]) order by {key} for key share"
-    ).format(
+    # `for key share` is what a foreign key takes: the app's counter updates go on, only deletions wait. It needs the
+    # right to update a column: where we correct no counter we have none, and the next sweep finds what is deleted now.
+    corrected = any(counters.table.name == entity.name for counters in deployment.platform.counter_tables)
+    query = sql.SQL("select {key}::text from {table} where {key} = any(%s::{type}[]) order by {key} {lock}").format(
+        lock=sql.SQL("for key share" if corrected else ""),
         key=deployment.names.column(entity, ENTITY_KEY),
         table=deployment.names.table(entity),
         type=sql.SQL(entity.column(ENTITY_KEY).type),

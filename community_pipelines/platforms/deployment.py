@@ -105,6 +105,17 @@ class Deployment:
         """The setting that holds the publishing URL, for messages."""
         return self.setting("publish_url")
 
+    @property
+    def maintain_url(self) -> str:
+        """The primary, by the role that takes care of partitions."""
+        own = self.settings.maintain_url
+        return self.publish_url if own is None else own.get_secret_value()
+
+    @property
+    def maintain_setting(self) -> str:
+        """The setting that holds that URL, for messages."""
+        return self.publish_setting if self.settings.maintain_url is None else self.setting("maintain_url")
+
     def taken(self, counter: Counter) -> Option:
         """The way to count it that the settings choose."""
         name = self.settings.chosen(counter.rule.setting) if isinstance(counter.rule, Choice) else None
