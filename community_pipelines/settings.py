@@ -157,6 +157,24 @@ class SnapshotSettings(BaseModel):
     )
 
 
+class UiSettings(BaseModel):
+    """Who may reach the UI."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts, as browsers name them, that are answered beside 127.0.0.1 and localhost"
+    )
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(r"([\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?", host, re.ASCII):
+                raise ValueError(f"expected hosts like dagster.example.org or localhost:4000, found {host!r}")
+        return hosts
+
+
 class _TomlFile(TomlConfigSettingsSource):
     """A settings file; ConfigurationError names the one that cannot be read."""
 
@@ -188,6 +206,7 @@ class Settings(BaseSettings):
     memory_limit: str = Field("300MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's memory limit")
     webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
     snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
+    ui: UiSettings = Field(default_factory=lambda: UiSettings())
     bazaar: PlatformSettings = Field(default_factory=_OWN["bazaar"])
     stories: PlatformSettings = Field(default_factory=_OWN["stories"])
 

@@ -14,7 +14,7 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Choice, Option
 from community_pipelines.platforms.stories.spec import STORIES
-from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, load, settings_of
+from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, UiSettings, load, settings_of
 
 URL = "postgresql://clerk:hidden@db.example/app"
 
@@ -176,6 +176,8 @@ class TestWrongOnes:
             ("MEMORY_LIMIT", "lots", "expected a size like 300MB"),
             ("WEBHOOK_URL", "hidden.example", "expected a URL like https://host/path"),
             ("DATABASE_URL", "sqlite:///hidden", "expected a URL like postgresql://"),
+            ("UI__HOSTS", '["https://dagster.example"]', "expected hosts like dagster.example.org"),
+            ("UI__HOSTS", '["*"]', "expected hosts like dagster.example.org"),
             ("BAZAAR__COUNTERS", "sometimes", "'report' or 'apply'"),
             ("BAZAAR__DRIFT_LIMIT", "-0.1", "greater than or equal to 0"),
             ("BAZAAR__DRIFT_LIMIT_ABSOLUTE", "-1", "greater than or equal to 0"),
@@ -303,8 +305,8 @@ def test_secrets_do_not_show() -> None:
 def test_every_setting_says_what_it_is() -> None:
     undescribed = [
         name
-        for settings in (Settings, SnapshotSettings)
+        for settings in (Settings, SnapshotSettings, UiSettings)
         for name, field in settings.model_fields.items()
         if not field.description
     ]
-    assert undescribed == ["snapshots", "bazaar", "stories"]
+    assert undescribed == ["snapshots", "ui", "bazaar", "stories"]
