@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import TypeVar
+from urllib.parse import quote
 
 import psycopg
 from psycopg import errors
@@ -46,6 +47,15 @@ def place(url: str) -> str:
     return f"{parts.get('dbname') or parts.get('user') or '?'} at {host}{port}"
 
 
+def said(error: Exception, url: str) -> str:
+    """What PostgreSQL or a driver says, on one line, without the password of the URL and the driver's own query."""
+    text = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
+    password = str(conninfo_to_dict(url).get("password") or "")
+    for secret in {password, quote(password, safe="")} - {""}:
+        text = text.replace(secret, "***")
+    return " ".join(text.split("Query was:")[0].split()).rstrip(".;")
+
+
 @contextmanager
 def connect(url: str, setting: str) -> Iterator[Connection]:
     """A connection in autocommit mode; use `connection.transaction()` for what belongs together.
@@ -62,16 +72,14 @@ def connect(url: str, setting: str) -> Iterator[Connection]:
             application_name=APPLICATION_NAME,
         )
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split())
         raise DatabaseError(
-            f"cannot connect to the database {place(url)}: {reason}; is it running, and is {setting} right?"
+            f"cannot connect to the database {place(url)}: {said(error, url)}; is it running, and is {setting} right?"
         ) from None
     try:
         with connection:
             yield connection
     except EXPLAINED as error:
-        reason = error.diag.message_primary or " ".join(str(error).split())
-        raise DatabaseError(f"the database {place(url)} says: {reason}; {_advice(error, setting)}") from error
+        raise DatabaseError(f"the database {place(url)} says: {said(error, url)}; {_advice(error, setting)}") from error
 
 
 def _advice(error: psycopg.Error, setting: str) -> str:

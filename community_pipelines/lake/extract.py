@@ -22,7 +22,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, place
+from community_pipelines.databases import APPLICATION_NAME, place, said
 from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import Ledger
@@ -99,7 +99,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         except dbapi.Error as error:
             raise ExtractError(
                 f"cannot connect to the source of {self.deployment.platform.name}, {place(url)}: "
-                f"{_reason(error)}; is it running, and is {self.deployment.source_setting} right?"
+                f"{said(error, url)}; is it running, and is {self.deployment.source_setting} right?"
             ) from None
         return self
 
@@ -161,7 +161,8 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             yield
         except dbapi.Error as error:
             raise ExtractError(
-                f"{self.deployment.platform.name}: reading {what} failed: {_reason(error)}; "
+                f"{self.deployment.platform.name}: reading {what} failed: "
+                f"{said(error, self.deployment.source_url)}; "
                 "nothing was changed; `community doctor` says what is wrong with the source"
             ) from None
 
@@ -342,11 +343,6 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         final = lake.dimension(platform, dimension.name)
         if not same_dimension(final, ledger):
             lake.swap(staged, final, unless_newer=ledger)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text.split("Query was:")[0].strip().rstrip(".;")
 
 
 def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:
