@@ -10,9 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import requests
 
-from community_pipelines import plan
+from community_pipelines import plan, webhook
 from community_pipelines.dagster_internals import unfinished_run
 from community_pipelines.daily import StateCheck
 from community_pipelines.lake.files import Lake
@@ -29,7 +28,6 @@ from community_pipelines.verification import verify_sample
 YESTERDAY_EXISTS = "yesterday_exists"
 SAMPLE_VERIFIED = "sample_verified"
 
-_WEBHOOK_SECONDS = 10
 # So long after its end a day is the nightly schedule's, which runs half an hour after it.
 _NIGHT = timedelta(hours=2)
 _SHOWN_FILES = 20
@@ -219,11 +217,11 @@ def sample_verified(raw: dg.AssetKey, damaged: Callable[[date], Sequence[str]]) 
 def alerts(settings: Settings) -> dg.Definitions:
     """The sensors that serve all platforms: runs that failed, and runs that were killed."""
     url = settings.webhook_url.get_secret_value() if settings.webhook_url else None
-    return dg.Definitions(sensors=[failure_alert(url), killed_runs()])
+    return dg.Definitions(sensors=[failure_alert(url, settings.webhook_local), killed_runs()])
 
 
-def failure_alert(webhook_url: str | None) -> dg.SensorDefinition:
-    """The sensor that posts every failed run as JSON to the webhook, if one is set.
+def failure_alert(webhook_url: str | None, local: bool) -> dg.SensorDefinition:
+    """The sensor that posts every failed run as JSON to the webhook, if one is set; `local` as in `webhook.post`.
 
     `text` is a sentence that chat services show; the other fields are for programs. A post that fails is
     logged, without the URL, which is a secret.
@@ -239,12 +237,9 @@ def failure_alert(webhook_url: str | None) -> dg.SensorDefinition:
             context.log.info("no webhook_url is set: nothing is posted")
             return
         try:
-            answer = requests.post(webhook_url, json=_alert(context), timeout=_WEBHOOK_SECONDS)
-        except requests.RequestException as error:
-            context.log.error(f"the alert was not posted: {type(error).__name__}")
-            return
-        if not answer.ok:
-            context.log.error(f"the alert was not accepted: HTTP {answer.status_code}")
+            webhook.post(webhook_url, _alert(context), local)
+        except webhook.WebhookError as error:
+            context.log.error(f"the alert was not delivered: {error}")
 
     return sensor
 

@@ -1,16 +1,22 @@
 """What the project needs of Dagster's private parts; every such import is in this module.
 
-A new Dagster version is reviewed here: per-day results of asset checks in a ranged run, and a run that is
-executed in this process while the UI shows it as one of the code location's own.
+A new Dagster version is reviewed here: per-day results of asset checks in a ranged run, a run that is executed in
+this process while the UI shows it as one of the code location's own, and what `dagster dev` is made of.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import yaml
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
@@ -23,6 +29,9 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.storage.tags import POOL_TAG_PREFIX
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 @dataclass(frozen=True)
@@ -130,3 +139,56 @@ def unfinished_run(instance: dg.DagsterInstance, pool: str) -> str | None:
 def free_pool_slots(instance: dg.DagsterInstance, run_id: str) -> None:
     """Give back the pool slots that a run holds or waits for."""
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+@contextmanager
+def code_server(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Path]:
+    """One code server that webserver and daemon share, on a socket; gives the workspace file that leads to it."""
+    from dagster._cli.proxy_server_manager import ProxyServerManager
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+    with (
+        ProxyServerManager(instance, WorkspaceFileTarget([str(workspace)]), "WARNING") as servers,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        file = Path(folder) / "workspace.yaml"
+        file.write_text(yaml.safe_dump({"load_from": [dict(spec) for spec in servers.get_code_server_specs()]}))
+        yield file
+
+
+@contextmanager
+def daemon(workspace: Path, seconds: float = 60) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon as a process beside this one, told to end with it, and killed if it does not."""
+    from dagster_shared.ipc import get_ipc_shutdown_pipe, send_ipc_shutdown_message
+
+    end, told = get_ipc_shutdown_pipe()
+    arguments = ["-P", "-m", "dagster._daemon", "run", "--workspace", str(workspace), "--shutdown-pipe", str(end)]
+    # In a session of its own the terminal's Ctrl-C does not reach it: one word to end is enough.
+    process = subprocess.Popen([sys.executable, *arguments], pass_fds=[end], start_new_session=True)
+    try:
+        yield process
+    finally:
+        send_ipc_shutdown_message(told)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def webserver(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Starlette]:
+    """Dagster's webserver as an ASGI app, not yet listening anywhere."""
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.cli import (
+        DEFAULT_DB_STATEMENT_TIMEOUT,
+        DEFAULT_POOL_MAX_OVERFLOW,
+        DEFAULT_POOL_RECYCLE,
+    )
+    from dagster_webserver.version import __version__
+
+    instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
+    with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)]), version=__version__) as context:
+        yield create_app_from_workspace_process_context(context)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import TypeVar
+from urllib.parse import quote
 
 import psycopg
 from psycopg import errors, pq
@@ -99,6 +100,15 @@ def place(url: str) -> str:
     return f"{parts.get('dbname') or parts.get('user') or '?'} at {host}{port}"
 
 
+def said(error: Exception, url: str) -> str:
+    """What PostgreSQL or a driver says, on one line, without the password of the URL and the driver's own query."""
+    text = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
+    password = str(conninfo_to_dict(url).get("password") or "")
+    for secret in {password, quote(password, safe="")} - {""}:
+        text = text.replace(secret, "***")
+    return " ".join(text.split("Query was:")[0].split()).rstrip(".;")
+
+
 @contextmanager
 def connect(url: str, setting: str) -> Iterator[Connection]:
     """A connection; use `connection.transaction()` for what belongs together.
@@ -109,17 +119,15 @@ def connect(url: str, setting: str) -> Iterator[Connection]:
     try:
         connection = open_session(url, timeout=10)
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split())
         raise DatabaseError(
-            f"cannot connect to the database {place(url)}: {reason}; is it running, and is {setting} right?"
+            f"cannot connect to the database {place(url)}: {said(error, url)}; is it running, and is {setting} right?"
         ) from None
     try:
         with connection:
             yield connection
     except EXPLAINED as error:
-        reason = error.diag.message_primary or " ".join(str(error).split())
         advice = lock_holders(url) if isinstance(error, errors.LockNotAvailable) else _advice(error, setting)
-        raise DatabaseError(f"the database {place(url)} says: {reason}; {advice}") from error
+        raise DatabaseError(f"the database {place(url)} says: {said(error, url)}; {advice}") from error
 
 
 def open_session(url: str, timeout: int) -> Connection:
@@ -146,8 +154,7 @@ def lock_holders(url: str) -> str:
         with open_session(url, timeout=5) as connection:
             rows = connection.execute(_HOLDERS).fetchall()
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        return f"who holds the lock could not be asked ({reason}); run it again when that session has ended"
+        return f"who holds the lock could not be asked ({said(error, url)}); run it again when that session has ended"
     if not rows:
         return "whoever held the lock has ended by now: run it again"
     shown = "; ".join(str(text) for text, _ in rows)
@@ -155,7 +162,7 @@ def lock_holders(url: str) -> str:
     return f"locks are held by {shown}; run it again when these have ended, or end one: {ends}"
 
 
-# Ordinary reads and writes (the first three modes) are in nobody's way, unless nothing else is.
+# Reads, which have the first two modes, are in nobody's way.
 _HOLDERS = """
     with held as (
         select pid, mode, locktype, relation,

@@ -9,9 +9,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -64,8 +67,12 @@ def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
     wrong = "expected a URL like postgresql://user:password@host:5432/database"
     try:
         url = make_url(value.get_secret_value())
+        unquote(value.get_secret_value(), errors="strict")
     except (ArgumentError, ValueError):
         raise ValueError(wrong) from None
+    # After an @ of the password that was not escaped comes the rest of it, read as the host.
+    if any("@" in str(part) for part in (url.host, url.database, *chain.from_iterable(url.normalized_query.values()))):
+        raise ValueError(f"{wrong}; an @ in the user, the password or a name is written %40, and a % is written %25")
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError(f"{wrong}, found the scheme {url.drivername!r}")
     # SQLAlchemy leaves a space as it is, libpq does not take one.
@@ -84,7 +91,12 @@ def _web_url(value: SecretStr | None) -> SecretStr | None:
 
 
 def _home_of_user(value: Path | None) -> Path | None:
-    return None if value is None else value.expanduser()
+    if value is None:
+        return None
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError(f"expected a folder, and the user of {value.parts[0]!r} has none here") from None
 
 
 class PlatformSettings(BaseModel):
@@ -161,6 +173,24 @@ class SnapshotSettings(BaseModel):
     )
 
 
+class UiSettings(BaseModel):
+    """Who may reach the UI."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts, as browsers name them, that are answered beside 127.0.0.1 and localhost"
+    )
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(r"([\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?", host, re.ASCII):
+                raise ValueError(f"expected hosts like dagster.example.org or localhost:4000, found {host!r}")
+        return hosts
+
+
 class _TomlFile(TomlConfigSettingsSource):
     """A settings file; ConfigurationError names the one that cannot be read."""
 
@@ -191,7 +221,9 @@ class Settings(BaseSettings):
     publish_rows: int = Field(500_000, ge=1, description="Rows a publishing transaction holds before it ends")
     memory_limit: str = Field("300MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's memory limit")
     webhook_url: SecretStr | None = Field(None, description="Failure alerts are posted here")
+    webhook_local: bool = Field(False, description="Whether the webhook may be on this machine or its own link")
     snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
+    ui: UiSettings = Field(default_factory=lambda: UiSettings())
     bazaar: PlatformSettings = Field(default_factory=_OWN["bazaar"])
     stories: PlatformSettings = Field(default_factory=_OWN["stories"])
 
@@ -219,7 +251,10 @@ class Settings(BaseSettings):
         home = init_settings().get("home") or env_settings().get("home") or toml().get("home") or ".community"
         if not isinstance(home, (str, Path)):
             return (init_settings, env_settings, toml)
-        return (init_settings, env_settings, toml, _TomlFile(settings_cls, Path(home).expanduser() / CONFIG_FILE))
+        # One that starts with ~ and the name of nobody is refused below, where the setting is named.
+        with suppress(RuntimeError):
+            return (init_settings, env_settings, toml, _TomlFile(settings_cls, Path(home).expanduser() / CONFIG_FILE))
+        return (init_settings, env_settings, toml)
 
     @property
     def lake_folder(self) -> Path:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +24,7 @@ from community_pipelines.daily import RUN_PROCESS, RunProcess, daily_assets
 from community_pipelines.flow_types import DayResult
 from community_pipelines.launch import failure_message
 from community_pipelines.plan import Request
+from tests.hook import Hook
 
 RAW = dg.AssetKey(["shop", "raw", "visits"])
 
@@ -178,36 +176,6 @@ def test_a_missing_yesterday_fails_the_run_that_looks_for_it(memory: dg.DagsterI
     assert "is missing: `community status` says why" in failure_message(failure)
 
 
-class Hook:
-    """A webhook on this machine that keeps what is posted."""
-
-    def __init__(self, status: int) -> None:
-        self.posted: list[dict[str, Any]] = []
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                hook.posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/secret-token"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-
-    def __enter__(self) -> Hook:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
 def _alert(url: str | None, instance: dg.DagsterInstance) -> None:
     job = _definitions().resolve_job_def("shop_nightly")
     result = job.execute_in_process(
@@ -215,7 +183,7 @@ def _alert(url: str | None, instance: dg.DagsterInstance) -> None:
     )
     (event,) = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
     context = dg.build_run_status_sensor_context("failure_alert", event, instance, result.dagster_run).for_run_failure()
-    failure_alert(url)(context)
+    failure_alert(url, local=True)(context)
 
 
 def test_a_failed_run_is_posted_with_its_days_and_reason(memory: dg.DagsterInstance) -> None:

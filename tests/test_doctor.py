@@ -306,3 +306,12 @@ def test_what_the_doctor_asks_cannot_write(app: Patient) -> None:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             reach.ask(connection, "delete from community_events returning id")
         assert reach.ask(connection, "select 1") == [(1,)]
+
+
+def test_a_webhook_that_gets_no_alert_is_a_problem(tmp_path: Path) -> None:
+    def said(**more: Any) -> str:
+        settings = load(home=tmp_path, webhook_url="http://127.0.0.1/secret", **more)
+        return one(examine(settings, []), "webhook", MACHINE).level
+
+    assert said() == "problem"
+    assert said(webhook_local=True) == "ok"

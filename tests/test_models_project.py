@@ -217,6 +217,33 @@ class TestWrongFiles:
     def test_a_template_that_does_not_render(self, tmp_path: Path) -> None:
         assert "'rev' is undefined" in self.load(tmp_path, sql="select * from {{ rev('x') }}")
 
+    @pytest.mark.parametrize(
+        "template",
+        [
+            "ref.__globals__",
+            "ref.__globals__['os'].system('touch {file}')",
+            "ref['__globals__']",
+            "ref|attr('__globals__')",
+            "source.__code__.co_consts",
+            "config.__class__.__mro__[1].__subclasses__()",
+            "''.__class__.__mro__[1].__subclasses__()",
+            "[ref]|map(attribute='__globals__')|first",
+            "'{{0.__globals__}}'.format(ref)",
+            "'%s'.__mod__.__self__.__class__",
+            "self.__init__.__globals__",
+            "cycler.__init__.__globals__.os.popen('touch {file}').read()",
+            "lipsum.__globals__.os.system('touch {file}')",
+            "ref('x')._note.__globals__",
+            "(ref('x').render).__func__.__globals__",
+            "range(1000000000)|list",
+        ],
+    )
+    def test_a_template_that_reaches_for_the_program_around_it(self, tmp_path: Path, template: str) -> None:
+        file = tmp_path / "made"
+        said = self.load(tmp_path, sql=f"{{{{ {template.format(file=file)} }}}} {self.SQL}")
+        assert "models may use ref(), source() and config()" in said
+        assert not file.exists()
+
     def test_a_last_select_whose_columns_nobody_can_tell(self, tmp_path: Path) -> None:
         assert "must name its columns" in self.load(tmp_path, sql="select * from {{ source('p', 'x') }}")
 

@@ -6,15 +6,17 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Choice, Option
 from community_pipelines.platforms.stories.spec import STORIES
-from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, load, settings_of
+from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, UiSettings, load, settings_of
 
 URL = "postgresql://clerk:hidden@db.example/app"
 
@@ -156,6 +158,14 @@ class TestWhereTheyComeFrom:
             == "postgresql://clerk:hid%40den@db.example:6432/app?sslmode=require"
         )
 
+    @pytest.mark.parametrize("password", ["a/b", "a?b=c", "a#b", "a:b", "a[b]", "a&b", "a%40b", "a b"])
+    def test_a_password_may_hold_what_cannot_be_mistaken(self, password: str) -> None:
+        settings = load(database_url=f"postgresql://cl@rk:{password}@db.example:6432/app")
+        assert settings.database_url is not None
+        parts = conninfo_to_dict(settings.database_url.get_secret_value())
+        given = (parts["user"], parts["password"], parts["host"], parts["port"], parts["dbname"])
+        assert given == ("cl@rk", unquote(password), "db.example", "6432", "app")
+
     def test_a_tilde_is_the_home_of_the_user(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         write("start_date = 2026-04-01", "state/community.toml")
@@ -176,6 +186,8 @@ class TestWrongOnes:
             ("MEMORY_LIMIT", "lots", "expected a size like 300MB"),
             ("WEBHOOK_URL", "hidden.example", "expected a URL like https://host/path"),
             ("DATABASE_URL", "sqlite:///hidden", "expected a URL like postgresql://"),
+            ("UI__HOSTS", '["https://dagster.example"]', "expected hosts like dagster.example.org"),
+            ("UI__HOSTS", '["*"]', "expected hosts like dagster.example.org"),
             ("BAZAAR__COUNTERS", "sometimes", "'report' or 'apply'"),
             ("BAZAAR__DRIFT_LIMIT", "-0.1", "greater than or equal to 0"),
             ("BAZAAR__DRIFT_LIMIT_ABSOLUTE", "-1", "greater than or equal to 0"),
@@ -190,6 +202,17 @@ class TestWrongOnes:
                 "postgresql://clerk:hidden@db.example:port/app",
                 "expected a URL like postgresql://",
             ),
+            ("BAZAAR__SOURCE_URL", "postgresql://clerk:x@hidden@db.example/app", "an @ in the user, the password"),
+            ("BAZAAR__PUBLISH_URL", "postgresql://clerk:x@y/hidden@db.example/app", "is written %40"),
+            ("DATABASE_URL", "postgresql+psycopg2://clerk:x@y?sslmode=hidden@db.example/app", "is written %40"),
+            (
+                "STORIES__SOURCE_URL",
+                "postgresql://clerk:x@y:hidden@db.example/app",
+                "expected a URL like postgresql://",
+            ),
+            ("BAZAAR__SOURCE_URL", "postgresql://clerk:hidden%de@db.example/app", "expected a URL like postgresql://"),
+            ("HOME", "~nosuchuser/hidden", "expected a folder, and the user of '~nosuchuser' has none here"),
+            ("LAKE", "~nosuchuser", "expected a folder, and the user of '~nosuchuser' has none here"),
             ("BAZAAR__SOURCE_URL", "postgresql://clerk:x@db.example/app?hidden=1", "only names that libpq knows"),
         ],
     )
@@ -313,8 +336,8 @@ def test_secrets_do_not_show() -> None:
 def test_every_setting_says_what_it_is() -> None:
     undescribed = [
         name
-        for settings in (Settings, SnapshotSettings)
+        for settings in (Settings, SnapshotSettings, UiSettings)
         for name, field in settings.model_fields.items()
         if not field.description
     ]
-    assert undescribed == ["snapshots", "bazaar", "stories"]
+    assert undescribed == ["snapshots", "ui", "bazaar", "stories"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
+import os
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -87,7 +88,7 @@ def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchR
             say(line, "yellow")
     name = own_name()
     say("\nNext:")
-    say("  make ui  (lineage, checks and days in Dagster, on http://127.0.0.1:3000)")
+    say(f"  {name} ui  (lineage, checks and days in Dagster, on http://127.0.0.1:{UI_PORT})")
     say(f"  {name} status  (every asset's days: done, stale, withheld, missing)")
     say(f'  {name} sql -c "from bazaar.community_template_trends limit 5"')
     sys.exit(NO if failed or kept else 0)
@@ -307,33 +308,65 @@ def release(platform: str, day: date, reason: str) -> None:
 
 
 @click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=UI_PORT, show_default=True, help="On 127.0.0.1.")
 @command
-def ui() -> None:
+def ui(port: int) -> None:
     """Open Dagster on http://127.0.0.1:3000, until Ctrl-C.
 
-    Its webserver, and the daemon that starts schedules and sensors.
+    Its webserver, and the daemon that starts schedules and sensors. Only pages of its own are answered: no other
+    page that a browser on this machine opens can start or delete anything.
 
     \b
     Example:
-      community ui
+      community ui --port 4000
     """
     from community_pipelines.launch import instance_home
     from community_pipelines.runtime import storage_url
     from community_pipelines.settings import process_environment
 
     settings = load()
-    with socket.socket() as probe:
-        # Otherwise Dagster starts its daemons, and the page is that of whoever has the port.
-        if probe.connect_ex(("127.0.0.1", UI_PORT)) == 0:
-            stop_with(
-                f"something answers on 127.0.0.1:{UI_PORT} already, perhaps another `community ui`; stop it first"
-            )
-    environment = process_environment(instance_home(settings.home, storage_url(settings)))
-    workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
-    dagster = Path(sys.executable).with_name("dagster")
-    arguments = [str(dagster), "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(UI_PORT)]
-    click.echo(f"Dagster UI: http://127.0.0.1:{UI_PORT} (Ctrl-C stops it)")
-    sys.exit(subprocess.run(arguments, env=environment, check=False).returncode)
+    with _listening(port) as listening:
+        environment = process_environment(instance_home(settings.home, storage_url(settings)))
+        _be_the_only_one(Path(environment["DAGSTER_HOME"]), port)
+        workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
+        listening.set_inheritable(True)
+        click.echo(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C stops it)")
+        # Dagster reads its environment when it is imported, so it begins in a process of its own: this one, anew.
+        module = ("-P", "-m", "community_pipelines.webserver")
+        os.execve(sys.executable, [sys.executable, *module, str(listening.fileno()), str(workspace)], environment)
+
+
+def _listening(port: int) -> socket.socket:
+    """The port, taken: who asks waits until the pages are there, and nobody else can have it."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        stop_with(
+            f"127.0.0.1:{port} cannot be had ({error.strerror}): perhaps another `community ui` is open there; stop "
+            "what has the port, or choose another one with --port"
+        )
+    return listening
+
+
+def _be_the_only_one(folder: Path, port: int) -> None:
+    """Keeps a lock in Dagster's folder until this process ends; stops when another `community ui` has it.
+
+    Two daemons on one instance would start every schedule and sensor twice.
+    """
+    lock = os.open(folder / "ui.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        there = os.read(lock, 100).decode()
+        os.close(lock)
+        stop_with(f"a `community ui` of this state folder is open already: {there}")
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"http://127.0.0.1:{port}".encode(), 0)
+    os.set_inheritable(lock, True)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
+from community_pipelines import webhook
 from community_pipelines.databases import Connection
 from community_pipelines.doctor import archives, care, definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
@@ -48,6 +49,13 @@ def _settings(settings: Settings) -> Iterator[Diagnosis]:
     if settings.start_date > datetime.now(UTC).date():
         seen = f"the first day {settings.start_date} is not over yet: there is nothing to run"
         yield Diagnosis(MACHINE, "first day", "problem", seen, "set COMMUNITY_START_DATE to a past day")
+    if settings.webhook_url is not None:
+        try:
+            webhook.admitted(settings.webhook_url.get_secret_value(), settings.webhook_local)
+        except webhook.WebhookError as error:
+            yield Diagnosis(MACHINE, "webhook", "problem", f"alerts are not delivered: {error}", "correct that setting")
+        else:
+            yield Diagnosis(MACHINE, "webhook", "ok", "its host is known and admitted")
 
 
 def _storage(settings: Settings) -> Iterator[Diagnosis]:

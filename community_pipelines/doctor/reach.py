@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
-from urllib.parse import quote
 
 import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases import Connection, open_session, place
+from community_pipelines.databases import Connection, open_session, place, said
 from community_pipelines.doctor.diagnosis import Diagnosis
 
 CONNECT_SECONDS = 5
@@ -50,7 +49,7 @@ class Database:
 
     def says(self, error: psycopg.Error) -> str:
         """The error on one line, without the password."""
-        return _without_password(error.diag.message_primary or str(error), self.url)
+        return said(error, self.url)
 
 
 def named(url: str) -> tuple[str | None, str | None]:
@@ -108,10 +107,3 @@ def unanswered(database: Database, subject: str, error: psycopg.Error) -> Diagno
         f"could not be checked: {database.says(error)}",
         "settle what the other findings name, then look again",
     )
-
-
-def _without_password(text: str, url: str) -> str:
-    password = str(conninfo_to_dict(url).get("password") or "")
-    for secret in {password, quote(password, safe="")} - {""}:
-        text = text.replace(secret, "***")
-    return " ".join(text.split())

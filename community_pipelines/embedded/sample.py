@@ -23,7 +23,7 @@ from uuid import UUID
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 
-from community_pipelines.databases import connect, place
+from community_pipelines.databases import connect, place, said
 from community_pipelines.embedded import sample_words as words
 from community_pipelines.embedded.sample_events import arrivals, event_days
 from community_pipelines.embedded.sample_gallery import DAY, Gallery, SampleError, SampleSize, build_gallery
@@ -239,7 +239,7 @@ def _transaction(url: str, what_is_kept: str) -> Iterator[adbc.Cursor]:
             yield cursor
             connection.commit()
     except adbc.Error as error:
-        raise SampleError(f"the sample was not loaded into {place(url)}, {what_is_kept}: {error}") from error
+        raise SampleError(f"the sample was not loaded into {place(url)}, {what_is_kept}: {said(error, url)}") from error
 
 
 def _write_projects(cursor: adbc.Cursor, gallery: Gallery, progress: Progress) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import adbc_driver_postgresql.dbapi as adbc
 
-from community_pipelines.databases import connect, place
+from community_pipelines.databases import connect, place, said
 from community_pipelines.embedded.sample_gallery import SampleError
 from community_pipelines.embedded.sample_stories_counters import COUNTERS, count_carelessly
 from community_pipelines.embedded.sample_stories_moderation import moderate
@@ -132,7 +132,7 @@ def _transaction(url: str, what_is_kept: str) -> Iterator[adbc.Cursor]:
             yield cursor
             connection.commit()
     except adbc.Error as error:
-        raise SampleError(f"the sample was not loaded into {place(url)}, {what_is_kept}: {error}") from error
+        raise SampleError(f"the sample was not loaded into {place(url)}, {what_is_kept}: {said(error, url)}") from error
 
 
 def _write_life(cursor: adbc.Cursor, world: World, progress: Progress) -> None:

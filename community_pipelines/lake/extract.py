@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, transaction_settings
+from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, said, transaction_settings
 from community_pipelines.duck import first_row, literal, session
 from community_pipelines.lake.clock import MOMENT, Moment
 from community_pipelines.lake.files import Lake, day_bounds
@@ -81,7 +81,7 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         except dbapi.Error as error:
             raise ExtractError(
                 f"cannot connect to the source of {self.deployment.platform.name}, {place(url)}: "
-                f"{_reason(error)}; is it running, and is {self.deployment.source_setting} right?"
+                f"{said(error, url)}; is it running, and is {self.deployment.source_setting} right?"
             ) from None
         return self
 
@@ -141,8 +141,8 @@ class SourceReader(AbstractContextManager["SourceReader"]):
             if getattr(error, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 advice = lock_holders(self.deployment.source_url)
             raise ExtractError(
-                f"{self.deployment.platform.name}: reading {what} failed: {_reason(error)}; nothing was changed; "
-                f"{advice}"
+                f"{self.deployment.platform.name}: reading {what} failed: "
+                f"{said(error, self.deployment.source_url)}; nothing was changed; {advice}"
             ) from None
 
     def _retried(self, what: str, read: Callable[[], T]) -> T:
@@ -323,11 +323,6 @@ class SourceReader(AbstractContextManager["SourceReader"]):
         final = lake.dimension(platform, dimension.name)
         if not same_dimension(final, ledger):
             lake.swap(staged, final, unless_newer=ledger)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text.split("Query was:")[0].strip().rstrip(".;")
 
 
 def _repeats(stream: Stream, staged: StagedDay, folder: Path) -> bool:

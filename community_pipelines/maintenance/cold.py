@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, Connection, connect, place, transaction_settings
+from community_pipelines.databases import APPLICATION_NAME, Connection, connect, place, said, transaction_settings
 from community_pipelines.duck import parquet, session
 from community_pipelines.lake.extract import batches, prefetched
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, DamagedError, LakeError, writing_to
@@ -139,9 +139,9 @@ def copy_out(
             cursor.execute("set transaction isolation level repeatable read, read only")
             return _copy_out(cursor, deployment, table, partition, days, folder)
     except dbapi.Error as error:
-        reason = " ".join(str(error).split()).split("Query was:")[0].strip().rstrip(".;")
         raise ArchiveError(
-            f"{partition.name} could not be copied from {place(url)}: {reason}; nothing was changed, run it again"
+            f"{partition.name} could not be copied from {place(url)}: {said(error, url)}; "
+            "nothing was changed, run it again"
         ) from None
 
 

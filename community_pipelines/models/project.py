@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import jinja2
 import yaml
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "dbt_like_models"
 
@@ -114,14 +115,15 @@ class _Recorder:
 
 @cache
 def _template(text: str) -> jinja2.Template:
-    # A model is rendered for every day, and compiling it takes longer than a small day's query.
-    return jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
+    # A model is rendered for every day, and compiling it takes longer than a small day's query. In the sandbox it
+    # reaches nothing but what it is given: who may write a model's SQL runs no program with it.
+    return ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
 
 
 def _render(path: Path, text: str, ref: Callable[[str], Relation], source: Callable[[str, str], Relation]) -> str:
     try:
         return _template(text).render(ref=ref, source=source, config=lambda **_: "")
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, OverflowError) as error:
         raise ModelError(f"{path} does not render: {error}; models may use ref(), source() and config()") from None
 
 
