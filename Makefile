@@ -15,7 +15,8 @@ $(UV):
 	.tools/bin/python -m pip install --quiet 'uv>=0.9'
 
 $(ENV): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --quiet --python $(PYTHON)
+	$(UV) sync --locked --quiet --compile-bytecode --python $(PYTHON)
+	.venv/bin/python -m compileall -q community_pipelines
 	@touch $(ENV)
 
 setup: $(ENV)  ## Install the locked environment

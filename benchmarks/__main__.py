@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import snapshots, stages, stories
+from benchmarks import snapshots, stages, startup, stories
 from benchmarks.processes import PROJECT, command, work
 from benchmarks.report import Line, console, machine, table, write
 from community_pipelines.embedded import postgres
@@ -20,6 +20,7 @@ LARGE = {"extract": stages.extract, "models": stages.models, "quality": stages.q
 SMALL = {"night": stages.night, "year": stages.year}
 SNAPSHOTS = "snapshots"
 STORIES = "stories"
+START = "start"
 RESULTS = PROJECT / "bench-results.json"
 
 
@@ -30,7 +31,7 @@ RESULTS = PROJECT / "bench-results.json"
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice([*LARGE, *SMALL, SNAPSHOTS, STORIES]),
+    type=click.Choice([*LARGE, *SMALL, SNAPSHOTS, STORIES, START]),
     help="Only this stage; may be repeated.",
 )
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the galleries here, and use them.")
@@ -39,7 +40,7 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
 
     Example: python -m benchmarks --rows 1000000 --repeat 1 --only extract --keep /var/tmp/bench
     """
-    wanted = only or [*LARGE, *SMALL, SNAPSHOTS, STORIES]
+    wanted = only or [*LARGE, *SMALL, SNAPSHOTS, STORIES, START]
     lines: list[Line] = []
     facts: dict[str, Mapping[str, object]] = {"machine": machine()}
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="community-bench-") as folder:
@@ -65,6 +66,10 @@ def main(repeat: int, rows: int, days: int, only: Sequence[str], keep: Path | No
         if STORIES in wanted:
             with _server(base / STORIES) as home, console.status(f"measuring {STORIES}"):
                 lines += stories.stories(home, repeat)
+                facts["versions"] = work(home, "versions").facts
+        if START in wanted:
+            with _server(base / START) as home, console.status(f"measuring {START}"):
+                lines += startup.startup(home, repeat)
                 facts["versions"] = work(home, "versions").facts
     write(RESULTS, lines, {**facts, "repeat": repeat, "rows": rows, "days": days})
     console.print(table(f"medians of {repeat}", lines))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
@@ -29,11 +29,13 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Measurement:
-    """One process. `seconds` is what the work said of itself, `wall` the life of the whole process."""
+    """One process. `seconds` is what the work said of itself, `wall` the life of the whole process, `cpu` what
+    it spent of the processors (seconds, the system's for it included)."""
 
     seconds: float
     wall: float
     peak_mb: float
+    cpu: float
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,6 +60,11 @@ class Series:
         return self.median(lambda run: run.wall)
 
     @property
+    def cpu(self) -> float:
+        """The median CPU seconds of the whole process."""
+        return self.median(lambda run: run.cpu)
+
+    @property
     def peak_mb(self) -> float:
         """The largest peak of all runs, in units of 10^6 bytes: a limit holds for every run."""
         return max(run.peak_mb for run in self.runs)
@@ -71,15 +78,19 @@ def work(home: Path, name: str, **arguments: Any) -> Measurement:
     """Runs a function of `benchmarks.work` in a fresh process over one state folder."""
     # As a program of its own and no module, which worker processes of the work would import again.
     argv = [sys.executable, "-c", "from benchmarks.work import main; main()", name, json.dumps(arguments)]
-    wall, peak_mb, printed = _run(argv, home)
+    measured, printed = _run(argv, home)
     facts = json.loads(printed.splitlines()[-1])
-    return Measurement(facts.pop("seconds", wall), wall, peak_mb, facts)
+    return replace(measured, seconds=facts.pop("seconds", measured.wall), facts=facts)
 
 
 def command(home: Path, *arguments: str) -> Measurement:
     """Runs the `community` command in a fresh process over one state folder."""
-    wall, peak_mb, _ = _run([str(Path(sys.executable).with_name("community")), *arguments], home)
-    return Measurement(wall, wall, peak_mb)
+    return process(home, [str(Path(sys.executable).with_name("community")), *arguments])
+
+
+def process(home: Path, argv: Sequence[str]) -> Measurement:
+    """Runs a program in a fresh process over one state folder."""
+    return _run(argv, home)[0]
 
 
 def in_turns(repeat: int, *tasks: Callable[[], Measurement]) -> list[Series]:
@@ -91,7 +102,7 @@ def in_turns(repeat: int, *tasks: Callable[[], Measurement]) -> list[Series]:
     return [Series(taken) for taken in runs]
 
 
-def _run(argv: Sequence[str], home: Path) -> tuple[float, float, str]:
+def _run(argv: Sequence[str], home: Path) -> tuple[Measurement, str]:
     # The folder is the only setting: no variable and no file of the person who measures reaches the work.
     inherited = process_environment({}).items()
     environment = {name: value for name, value in inherited if not name.startswith(("COMMUNITY_", "DAGSTER_"))}
@@ -109,4 +120,4 @@ def _run(argv: Sequence[str], home: Path) -> tuple[float, float, str]:
         raise BenchmarkError(f"{' '.join(argv)} ended with {child.returncode}:\n{(printed + complaints)[-4000:]}")
     # Linux counts in KiB, macOS in bytes.
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return wall, peak / 1e6, printed
+    return Measurement(wall, wall, peak / 1e6, usage.ru_utime + usage.ru_stime), printed

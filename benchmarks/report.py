@@ -22,8 +22,8 @@ console = TextConsole(width=None if sys.stdout.isatty() else 120)
 class Line:
     """One figure against its limit.
 
-    `value` is in `unit`: x (ratio of the medians), s (seconds more than the floor) or MB. `ours` and `floor` say
-    what it was made of. A line without a limit is only reported.
+    `value` is in `unit`: x (ratio of the medians), s (seconds more than the floor), CPU s (a whole process) or MB.
+    `ours` and `floor` say what it was made of. A line without a limit is only reported.
     """
 
     stage: str
@@ -44,7 +44,7 @@ class Line:
         """A value in the line's unit."""
         if value is None:
             return ""
-        text = {"x": f"{value:.2f}x", "s": f"{value:+.1f} s", "MB": f"{value:.0f} MB"}
+        text = {"x": f"{value:.2f}x", "s": f"{value:+.1f} s", "CPU s": f"{value:.2f} s", "MB": f"{value:.0f} MB"}
         return text[self.unit]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from community_pipelines import plan, webhook
+from community_pipelines import plan
 from community_pipelines.dagster_internals import unfinished_run
 from community_pipelines.daily import StateCheck
 from community_pipelines.lake.files import Lake
@@ -233,6 +233,8 @@ def failure_alert(webhook_url: str | None, local: bool) -> dg.SensorDefinition:
         description="Posts failed runs to the webhook of the setting webhook_url, if it is set.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> None:
+        from community_pipelines import webhook
+
         if webhook_url is None:
             context.log.info("no webhook_url is set: nothing is posted")
             return

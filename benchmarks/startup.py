@@ -1,0 +1,43 @@
+"""What a start costs before any work: CPU seconds of whole processes over both samples, every day of them done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.processes import Measurement, Series, command, in_turns, process
+from benchmarks.report import Line
+
+PYTHON = ("-c", "pass")
+IMPORT_DAGSTER = ("-c", "import dagster")
+LOAD_LOCATION = ("-c", "from community_pipelines.definitions import defs; defs()")
+
+
+def startup(home: Path, repeat: int) -> list[Line]:
+    """Help, a look, a run with nothing to do, and the code location that Dagster loads."""
+    # The first run loads the samples and makes all their days.
+    command(home, "run")
+
+    def python(arguments: Sequence[str]) -> Measurement:
+        return process(home, [sys.executable, *arguments])
+
+    bare, dagster, help_, status, run, location = in_turns(
+        repeat,
+        lambda: python(PYTHON),
+        lambda: python(IMPORT_DAGSTER),
+        lambda: command(home, "--help"),
+        lambda: command(home, "status"),
+        lambda: command(home, "run"),
+        lambda: python(LOAD_LOCATION),
+    )
+
+    def line(figure: str, ours: Series, floor: Series, limit: float) -> Line:
+        return Line("start", figure, f"{ours.cpu:.2f} s", f"{floor.cpu:.2f} s", ours.cpu, "CPU s", limit)
+
+    return [
+        line("community --help; Python alone", help_, bare, 0.3),
+        line("community status, both samples; Python alone", status, bare, 1.5),
+        line("community run, nothing to do; Python alone", run, bare, 3),
+        line("the code location; import dagster alone", location, dagster, 2),
+    ]
