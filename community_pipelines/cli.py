@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from community_pipelines.commands import look, samples, snapshots, upkeep, work
+from community_pipelines.private import keep_private
 
 
 @click.group("community", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,6 +18,7 @@ def main() -> None:
 
     Exit codes: 0 fine, 1 the data or a check says no, 2 usage or configuration.
     """
+    keep_private()
 
 
 for one in (

@@ -25,6 +25,7 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.stories import assets as stories
 from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.private import keep_private
 from community_pipelines.settings import Settings, load
 
 SECONDS_TAG = "community/seconds"
@@ -83,4 +84,5 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` loads: the settings of the process that loads it."""
+    keep_private()
     return build_definitions(load())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import resource
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -210,6 +211,15 @@ def community(*arguments: object) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Every file and folder with a bit for group or others, but the state folder itself."""
+    return [
+        f"{path} {stat.S_IMODE(path.lstat().st_mode):04o}"
+        for path in sorted(folder.rglob("*"))
+        if path.lstat().st_mode & 0o077 and not path.is_symlink() and not stat.S_ISSOCK(path.lstat().st_mode)
+    ]
 
 
 def unwrapped(text: str) -> str:

@@ -31,6 +31,14 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _ordinary_umask() -> Iterator[None]:
+    """What a shell has, also after a command of another test has made this process careful."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedServer]:
     """A running PostgreSQL of this test process, stopped and removed at its end."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,9 +21,11 @@ from rich.console import Console
 
 from community_pipelines import report
 from community_pipelines.cli import main
+from community_pipelines.doctor.modes import modes
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, is_running
 from community_pipelines.runtime import dagster_instance
-from tests.community import RAW, Community, community, span, unwrapped
+from community_pipelines.settings import load
+from tests.community import RAW, Community, community, open_to_others, span, unwrapped
 
 DAYS = span(date(2026, 1, 1), 3)
 WINDOW = ("bazaar", "--from", DAYS[0], "--to", DAYS[-1])
@@ -38,10 +41,13 @@ def run_as_a_person_does(home: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        umask=0o022,
     )
 
 
-def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_finds_nothing_to_do_changes_nothing_and_all_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "state"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COMMUNITY_HOME", str(home))
@@ -74,6 +80,11 @@ def test_a_second_run_finds_nothing_to_do_and_changes_nothing(tmp_path: Path, mo
         assert "Nothing to do: every closed day is done." in second.stdout
         assert (gallery.published(), gallery.lake_files(), gallery.rows(records)) == before
         assert gallery.rows("select count(*) from community.counter_corrections") == corrections
+
+        assert open_to_others(home) == []
+        # PostgreSQL does not run as root: its own user passes through, and lists nothing.
+        assert stat.S_IMODE(home.stat().st_mode) == (0o701 if os.geteuid() == 0 else 0o700)
+        assert {one.level for one in modes(load(home=home))} == {"ok"}
 
         again = community(*sample)
         assert again.exit_code == 2

@@ -17,6 +17,7 @@ from community_pipelines.databases import Connection
 from community_pipelines.doctor import archives, care, definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
+from community_pipelines.doctor.modes import modes
 from community_pipelines.doctor.reach import Database, ask, named, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
 from community_pipelines.models.lineage import checked
@@ -37,6 +38,7 @@ def examine(settings: Settings, platforms: Sequence[Platform]) -> list[Diagnosis
     """
     found = list(_settings(settings))
     found += examine_machine(settings)
+    found += modes(settings)
     found += _storage(settings)
     for platform in platforms:
         found += _platform(settings, platform)

@@ -30,6 +30,8 @@ import psutil
 import psycopg
 from psycopg import errors, sql
 
+from community_pipelines.private import UMASK
+
 _log = logging.getLogger(__name__)
 
 _SUPERUSER = "postgres"
@@ -294,6 +296,7 @@ def _tool(name: str, arguments: list[str], user: pwd.struct_passwd, home: Path) 
             user=user.pw_uid if root else None,
             group=user.pw_gid if root else None,
             extra_groups=[] if root else None,
+            umask=UMASK,
         ).returncode
         handle.seek(0)
         said = handle.read()
