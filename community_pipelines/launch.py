@@ -26,6 +26,10 @@ from community_pipelines.leftovers import close_leftovers, process_tags
 # The name that workspace.yaml gives to the code location.
 LOCATION = "community_pipelines"
 
+# What Dagster's own commands have in their environment unless it is set there. On a busy machine the minute that a
+# code server has by default to launch a run is too short, and a thorough look at all days takes a sensor longer.
+PATIENCE = {"DAGSTER_GRPC_TIMEOUT_SECONDS": "300", "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900"}
+
 
 class LaunchError(ValueError):
     """A run cannot be started as asked; the message says why."""
@@ -86,8 +90,6 @@ def instance_home(home: Path, storage_url: str) -> dict[str, str]:
         "DAGSTER_HOME": str(folder),
         "COMMUNITY_HOME": str(folder.parent),
         "COMMUNITY_DATABASE_URL": _storage_url(storage_url),
-        # A thorough look at all days may take longer than the minute that a sensor has by default.
-        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900",
     }
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -274,9 +275,11 @@ class Settings(BaseSettings):
         return found
 
 
-def process_environment(extra: Mapping[str, str]) -> dict[str, str]:
+def process_environment(
+    extra: Mapping[str, str], unless_set: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """This process's environment with more names in it, for a child process."""
-    return {**os.environ, **extra}
+    return {**unless_set, **os.environ, **extra}
 
 
 PLATFORM_NAMES = tuple(n for n, f in Settings.model_fields.items() if f.annotation is PlatformSettings)

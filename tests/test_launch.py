@@ -19,8 +19,9 @@ import pytest
 from community_pipelines.automation import day_partitions
 from community_pipelines.daily import RUN_PROCESS, RunProcess, daily_assets
 from community_pipelines.flow_types import DayResult
-from community_pipelines.launch import LOCATION, LaunchError, LaunchResult, instance, instance_home, launch
+from community_pipelines.launch import LOCATION, PATIENCE, LaunchError, LaunchResult, instance, instance_home, launch
 from community_pipelines.leftovers import close_leftovers
+from community_pipelines.settings import process_environment
 
 RAW = dg.AssetKey(["shop", "raw", "visits"])
 BAD = date(2026, 1, 3)
@@ -183,6 +184,27 @@ def test_a_retry_that_was_given_the_tags_of_a_killed_run_is_no_leftover(dagster_
     assert close_leftovers(dagster_instance) == []
     dagster_instance.add_run_tags(retry.run_id, {"community/process": f"{host}/{gone.pid}/1.00/{retry.run_id}"})
     assert close_leftovers(dagster_instance) == [retry.run_id]
+
+
+def test_a_code_server_on_a_slow_machine_has_the_time_to_launch_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = (
+        "from dagster._grpc.client import *; "
+        "print(DEFAULT_GRPC_TIMEOUT, DEFAULT_REPOSITORY_GRPC_TIMEOUT, DEFAULT_SCHEDULE_GRPC_TIMEOUT, "
+        "DEFAULT_SENSOR_GRPC_TIMEOUT)"
+    )
+
+    def read() -> list[int]:
+        environment = process_environment({}, PATIENCE)
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return [int(seconds) for seconds in done.stdout.split()]
+
+    launching, loading, scheduling, sensing = read()
+    assert min(launching, loading, scheduling) >= 300
+    assert sensing >= 900
+    monkeypatch.setenv("DAGSTER_GRPC_TIMEOUT_SECONDS", "1234")
+    assert read()[0] == 1234
 
 
 def test_the_instances_folder_holds_the_projects_configuration_and_no_secret(tmp_path: Path) -> None:

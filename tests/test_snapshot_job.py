@@ -64,11 +64,16 @@ def test_each_new_template_is_a_materialization_and_a_rejected_project_fails_the
     }
 
 
-def test_a_second_run_succeeds_and_materializes_nothing(gallery: Gallery, dagster_instance: dg.DagsterInstance) -> None:
+def test_a_second_run_succeeds_and_says_that_nothing_is_new(
+    gallery: Gallery, dagster_instance: dg.DagsterInstance
+) -> None:
     assert launch(gallery, dagster_instance, projects=[FIRST]).success
     again = launch(gallery, dagster_instance, projects=[FIRST])
     assert again.success
-    assert events(dagster_instance, again.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION) == []
+    (event,) = events(dagster_instance, again.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    said = event.step_materialization_data.materialization.description or ""
+    assert said.startswith("nothing new: ")
+    assert "1 unchanged" in said
 
 
 def test_a_damaged_copy_fails_the_audit_and_the_run(gallery: Gallery, dagster_instance: dg.DagsterInstance) -> None:
@@ -83,7 +88,20 @@ def test_a_damaged_copy_fails_the_audit_and_the_run(gallery: Gallery, dagster_in
     }
 
 
-@pytest.mark.parametrize("config", [{}, {"projects": [FIRST], "flagged": True}, {"changed_since": "yesterday"}])
+def test_a_run_without_a_word_publishes_what_is_flagged_or_nothing(
+    gallery: Gallery, dagster_instance: dg.DagsterInstance
+) -> None:
+    assert launch(gallery, dagster_instance).success
+    assert templates(gallery) == []
+    gallery.sql("insert into community.publication_requests (project_key) values (%s)", (FIRST,))
+    assert launch(gallery, dagster_instance).success
+    assert templates(gallery) == [("good-one", "active")]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"title": "x"}, {"supersede": True}, {"projects": [FIRST], "flagged": True}, {"changed_since": "yesterday"}],
+)
 def test_a_run_that_does_not_say_which_projects_fails_with_what_to_do(
     gallery: Gallery, dagster_instance: dg.DagsterInstance, config: dict[str, Any]
 ) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -28,77 +24,15 @@ from websockets.typing import Origin, Subprotocol
 
 from community_pipelines.embedded.postgres import EmbeddedServer
 from tests.community import Community, community, unwrapped, wait_until
+from tests.ui import JSON, PROGRAM, Headers, Ui, free_port, opened
 
 # Paused is how an instance begins.
 WAKE = "mutation { setAutoMaterializePaused(paused: false) }"
 PAUSE = "mutation { setAutoMaterializePaused(paused: true) }"
 BY_GET = f"/graphql?query={quote(WAKE)}"
 BODY = json.dumps({"query": WAKE})
-JSON = ("content-type", "application/json")
 PROXY = "dagster.example.org"
 REPORT = "/report_asset_materialization/bazaar/raw/community_events"
-
-Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    text: str
-    headers: dict[str, str]
-
-    @property
-    def refused(self) -> bool:
-        return self.status == 403 and self.text.startswith("refused: ")
-
-
-@dataclass(frozen=True)
-class Ui:
-    """A `community ui` that runs, and the state folder that it has."""
-
-    port: int
-    home: Path
-    process: subprocess.Popen[str]
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def ask(self, method: str, path: str, headers: Headers = (), body: str | None = None) -> Answer:
-        """One request with just these headers; Host is the right one unless it is among them."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            if "host" not in [name for name, _ in headers]:
-                connection.putheader("host", self.host)
-            for name, value in headers:
-                connection.putheader(name, value)
-            if body is not None:
-                connection.putheader("content-length", str(len(body)))
-            connection.endheaders(None if body is None else body.encode())
-            answer = connection.getresponse()
-            got = {name.lower(): ", ".join(answer.headers.get_all(name, [])) for name in answer.headers}
-            return Answer(answer.status, answer.read().decode(), got)
-
-    def query(self, text: str, *headers: tuple[str, str]) -> Answer:
-        return self.ask("POST", "/graphql", [JSON, *headers], json.dumps({"query": text}))
-
-    @property
-    def awake(self) -> bool:
-        """Whether a mutation was carried out."""
-        data = json.loads(self.query("{ instance { autoMaterializePaused } }").text)
-        return not data["data"]["instance"]["autoMaterializePaused"]
-
-    @property
-    def reported(self) -> bool:
-        """Whether a day was reported from outside."""
-        asked = '{ assetOrError(assetKey: {path: ["bazaar", "raw", "community_events"]}) '
-        data = json.loads(self.query(asked + "{ ... on Asset { assetMaterializations { runId } } } }").text)
-        return bool(data["data"]["assetOrError"].get("assetMaterializations"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -106,31 +40,14 @@ def ui(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> It
     home = tmp_path_factory.mktemp("ui")
     # From today on: no day is over, so that no sensor starts a run.
     made = Community(postgres.url("ui_gallery"), home, datetime.now(UTC).date(), postgres.url("ui_dagster")).create()
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COMMUNITY_", "DAGSTER_"))}
-    environment |= {
-        "COMMUNITY_HOME": str(home),
+    settings = {
         "COMMUNITY_START_DATE": str(made.first),
         "COMMUNITY_DATABASE_URL": made.storage,
         "COMMUNITY_BAZAAR__SOURCE_URL": made.url,
         "COMMUNITY_UI__HOSTS": json.dumps([PROXY.upper()]),
     }
-    command = [str(Path(sys.executable).with_name("community")), "ui", "--port", str(port)]
-    log = home / "log"
-    with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=home, env=environment, stdout=file, stderr=file, text=True)
-    wait_until(lambda: process.poll() is not None or f"http://127.0.0.1:{port} " in log.read_text())
-    assert process.poll() is None, log.read_text()
-    running = psutil.Process(process.pid)
-    yield Ui(port, home, process)
-    # What every test below leaves to the end: one Ctrl-C ends all of it, and without an error.
-    children = running.children(recursive=True)
-    assert len(children) >= 3
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0, log.read_text()
-    _, alive = psutil.wait_procs(children, 60)
-    assert not alive
-    assert "Traceback" not in log.read_text()
+    with opened(PROGRAM, home, settings) as running:
+        yield running
 
 
 @pytest.fixture

@@ -320,13 +320,13 @@ def ui(port: int) -> None:
     Example:
       community ui --port 4000
     """
-    from community_pipelines.launch import instance_home
+    from community_pipelines.launch import PATIENCE, instance_home
     from community_pipelines.runtime import storage_url
     from community_pipelines.settings import process_environment
 
     settings = load()
     with _listening(port) as listening:
-        environment = process_environment(instance_home(settings.home, storage_url(settings)))
+        environment = process_environment(instance_home(settings.home, storage_url(settings)), PATIENCE)
         _be_the_only_one(Path(environment["DAGSTER_HOME"]), port)
         workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
         listening.set_inheritable(True)
