@@ -51,11 +51,20 @@ def test_four_times_the_code_is_four_times_the_work(scene: object) -> None:
     assert steps(scene(800)) < 4.2 * steps(scene(200))
 
 
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
+# These hardly have a node to look at, and still take time.
+BROKEN = {
+    "what does not parse": lambda n: "+(" * 15 * n,
+    "types that do not end": lambda n: "type A<in " * n,
+    "calls of calls": lambda n: "registerRoot" + "()" * 15 * n,
+}
+TIMED = {**SCENES, **BROKEN}
+
+
+@pytest.mark.parametrize("scene", TIMED.values(), ids=TIMED.keys())
 def test_four_times_the_code_takes_about_four_times_as_long(scene: object) -> None:
     def seconds(n: int) -> float:
         assert callable(scene)
-        code = f"export default 1;\n{scene(n)}".encode()
+        code = f"export const a = 1;\n{scene(n)}".encode()
         best = float("inf")
         for _ in range(3):
             begin = time.thread_time()

@@ -19,7 +19,7 @@ from community_pipelines.snapshots.scopes import Found
 from community_pipelines.snapshots.walk import TooSlow, Walk
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Query, Tree
+    from tree_sitter import Node, Parser, Tree
 
 # Of one scene, as the settings have it.
 _SECONDS = 5.0
@@ -33,6 +33,7 @@ _EXPORTED_KINDS = frozenset(
     ("arrow_function", "function_expression", "class", "function_declaration", "class_declaration")
 )
 _WRITTEN = frozenset(("lexical_declaration", "variable_declaration"))
+_REGISTERS = frozenset(("registerRoot", "registerComponent"))
 # What makes a component of a component.
 _MAKERS = re.compile(r"(?:\w+\.)?(?:memo|forwardRef)")
 # TypeScript's variance, which the grammar does not know; only in the head of a declaration of a type.
@@ -101,21 +102,6 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_typescript.language_tsx()))
 
 
-@cache
-def _query(text: str) -> Query:
-    from tree_sitter import Query
-
-    language = _parser().language
-    assert language is not None
-    return Query(language, text)
-
-
-def _captures(root: Node, text: str) -> dict[str, list[Node]]:
-    from tree_sitter import QueryCursor
-
-    return QueryCursor(_query(text)).captures(root)
-
-
 def _parsed(code: bytes, until: float) -> Tree:
     stopped = False
 
@@ -174,12 +160,15 @@ def _reordered(text: str) -> Iterator[Found]:
 
 
 def _large_texts(root: Node) -> Iterator[Found]:
-    for node in _captures(root, "[(string) (template_string)] @text").get("text", ()):
-        if node.end_byte - node.start_byte > _LARGE_TEXT:
-            size = node.end_byte - node.start_byte
-            yield Found(
-                node.start_byte, "large-inline-data", f"{size:,} bytes of data inside the code: keep them in a file"
-            )
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        size = node.end_byte - node.start_byte
+        if node.type in ("string", "template_string"):
+            message = f"{size:,} bytes of data inside the code: keep them in a file"
+            yield Found(node.start_byte, "large-inline-data", message)
+        # Only a large node has a large one in it.
+        stack += [child for child in node.children if child.end_byte - child.start_byte > _LARGE_TEXT]
 
 
 def _without_component(root: Node, code: bytes) -> str | None:
@@ -238,20 +227,25 @@ def _declared(node: Node, code: bytes) -> Iterator[str]:
 def _registers(root: Node, code: bytes) -> bool:
     if not re.search(rb"register(Root|Component)|Composition|__REMOTION_COMPONENT", code):
         return False
-    seen = _captures(
-        root,
-        """
-        (call_expression function: (identifier) @call (#any-of? @call "registerRoot" "registerComponent"))
-        ([(jsx_self_closing_element) (jsx_opening_element)] @tag)
-        (assignment_expression left: (member_expression property: (property_identifier) @target))
-        """,
-    )
-    tags = [one.child_by_field_name("name") for one in seen.get("tag", ())]
-    return (
-        any(text_of(code, one) in ("registerRoot", "registerComponent") for one in seen.get("call", ()))
-        or any(one is not None and text_of(code, one) == "Composition" for one in tags)
-        or any("__REMOTION_COMPONENT" in text_of(code, one) for one in seen.get("target", ()))
-    )
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        kind = node.type
+        if kind == "call_expression":
+            called = node.child_by_field_name("function")
+            if called is not None and called.type == "identifier" and text_of(code, called) in _REGISTERS:
+                return True
+        elif kind in ("jsx_self_closing_element", "jsx_opening_element"):
+            name = node.child_by_field_name("name")
+            if name is not None and name.type == "identifier" and text_of(code, name) == "Composition":
+                return True
+        elif kind == "assignment_expression":
+            target = node.child_by_field_name("left")
+            prop = target.child_by_field_name("property") if target is not None else None
+            if prop is not None and "__REMOTION_COMPONENT" in text_of(code, prop):
+                return True
+        stack += node.children
+    return False
 
 
 @lru_cache(maxsize=1_000)
