@@ -17,13 +17,15 @@ from community_pipelines.platforms.spec import Column, Platform, Snapshots
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
 from community_pipelines.snapshots.checks import BOUNDS
-from community_pipelines.snapshots.tsx import MESSAGES, severity_of
+from community_pipelines.snapshots.denied import MESSAGES
+from community_pipelines.snapshots.tsx import severity_of
 
 # Rules whose messages name what was found.
 _OF_THE_WHOLE = {
     "syntax": "the parser cannot follow: it is no TSX",
-    "no-component": "no component is exported by default or registered",
+    "no-component": "no component is exported by default, registered, or the only one that is exported",
     "import-not-allowed": "an import of what is not among the allowed packages (`snapshots.allowed_imports`)",
+    "too-slow": "it could not be looked through in its time (`snapshots.seconds_per_scene`)",
     "large-inline-data": "more than 50,000 bytes of text inside the code",
 }
 FILE = Path(__file__).resolve().parents[1] / "docs" / "data-dictionary.md"

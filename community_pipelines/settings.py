@@ -168,6 +168,7 @@ class SnapshotSettings(BaseModel):
     scenes_per_template: int = Field(default=50, ge=1, description="Most scenes of a template")
     bytes_per_scene: int = Field(default=256 * 1024, ge=1, description="Most bytes of one scene's code")
     bytes_per_template: int = Field(default=2 * 1024 * 1024, ge=1, description="Most bytes of all its code")
+    seconds_per_scene: float = Field(default=5, gt=0, description="Most seconds of computing to look through a scene")
     templates_per_owner_and_day: int = Field(default=100, ge=1, description="Most new templates by UTC day")
     allowed_imports: tuple[str, ...] = Field(
         default=ALLOWED_IMPORTS, description="Packages that a scene may import; a name may end with *"

@@ -231,6 +231,19 @@ def test_limits_are_configuration(
     assert publish(gallery, FIRST)[0].status == "created"
 
 
+def test_a_scene_that_takes_too_long_to_look_through_is_an_error_of_its_project_alone(
+    gallery: Gallery, new_gallery: Callable[..., Gallery]
+) -> None:
+    add_project(gallery, FIRST, tsx("a"), tsx("b") + "window.innerWidth;" * 10_000)
+    add_project(gallery, SECOND, tsx("c"))
+    # A large scene takes far more than this, and a small one far less.
+    slow, quick = publish(new_gallery(snapshots={"seconds_per_scene": 0.03}), FIRST, SECOND)
+    assert (slow.status, rules(slow)) == ("rejected", [("too-slow", None)])
+    assert slow.findings[0].file == "scene 2 (Scene 1)"
+    assert quick.status == "created"
+    assert publish(gallery, FIRST)[0].status == "created"
+
+
 def test_templates_of_one_owner_and_day_are_limited(gallery: Gallery, new_gallery: Callable[..., Gallery]) -> None:
     keys = [str(number(n)) for n in range(1, 5)]
     for key in keys[:3]:

@@ -136,7 +136,7 @@ IMPORTS = [
 
 @pytest.mark.parametrize(("module", "allowed"), IMPORTS)
 @pytest.mark.parametrize(
-    "form", ["import x from '{}'", 'import "{}"', "import type {{ x }} from '{}'", "export * from '{}'"]
+    "form", ["import x from '{}'", 'import "{}"', "import {{ type x }} from '{}'", "export * from '{}'"]
 )
 def test_only_allowed_packages_are_imported_in_whatever_form(form: str, module: str, allowed: bool) -> None:
     code = form.format(module)
@@ -160,6 +160,13 @@ COMPONENTS = [
     "import { registerRoot } from 'remotion';\nregisterRoot(() => null)",
     "const Root = () => <Composition id='a' component={Root}/>",
     "const Scene = () => null;\nwindow.__REMOTION_COMPONENT = Scene",
+    "export { default } from 'remotion'",
+    "export const Scene = () => null",
+    "export const Scene: React.FC = function () { return null }",
+    "export const Scene = React.memo(() => null);\nexport const FPS = 30;\nexport const useA = () => 1",
+    "export function Scene() { return null; }\nexport type Props = { a: 1 };\nexport interface Other {}",
+    "export class Scene extends React.Component {}\nconst Part = () => null",
+    "function Scene() { return null; }\nconst fps = 30;\nexport { Scene, fps }",
 ]
 
 
@@ -169,10 +176,29 @@ def test_a_component_is_exported_by_default_or_registered(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["", "const Scene = () => null", "export const Scene = 1", "// export default x", "'registerRoot(x)'"]
+    "code",
+    [
+        "",
+        "const Scene = () => null",
+        "export const Scene = 1",
+        "// export default x",
+        "'registerRoot(x)'",
+        "export const scene = () => null",
+        "export type Scene = () => null",
+        "export { Scene } from 'remotion'",
+        "export const Schema = object({})",
+        "export declare function Scene(): null",
+        "export const Scene = () => null, Other = () => null",
+        "export function Scene() {}\nexport class Other {}",
+    ],
 )
 def test_code_without_a_component_is_refused(code: str) -> None:
     assert found(code) == [("no-component", None, None)]
+
+
+def test_several_components_are_named_when_none_is_the_default() -> None:
+    (finding,) = examine("a", b"export function Intro() {}\nexport const Outro = () => null;", ALLOWED_IMPORTS)
+    assert "Intro, Outro are exported" in finding.message
 
 
 BROKEN = [

@@ -306,10 +306,8 @@ class Ingest:
     def _examined(self, candidates: Sequence[_Candidate]) -> Iterator[list[Finding]]:
         """What is wrong with each project's code; workers begin at once."""
         scenes = [[(scene.file, scene.encoded) for scene in one.project.scenes] for one in candidates]
-        allowed = self.limits.allowed_imports
-        if self._pool is None:
-            return (examine_all(one, allowed) for one in scenes)
-        return self._pool.map(examine_all, scenes, [allowed] * len(scenes), chunksize=10)
+        look = partial(examine_all, allowed_imports=self.limits.allowed_imports, seconds=self.limits.seconds_per_scene)
+        return map(look, scenes) if self._pool is None else self._pool.map(look, scenes, chunksize=10)
 
     def _expect(self, code: int) -> None:
         """Starts workers once the run has so many bytes of code to examine that they are worth their start."""

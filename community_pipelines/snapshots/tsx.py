@@ -1,105 +1,92 @@
-"""What a scene's code must not be or do, found without running it.
+"""What a scene's code must not be or do, found without running it, in time that is in proportion to its length.
 
-Here: parsing (tree-sitter's TSX grammar, which is not the TypeScript compiler) and the list of what is denied.
-Not here: limits of size and number (`options`). The list keeps honest authors from mistakes and careless copies
-from the gallery; it is no sandbox, and the app that plays a scene must be one.
+Here: parsing (tree-sitter's TSX grammar, which is not the TypeScript compiler), imports, and whether there is a
+component. What is denied is in `denied`, how it is found in `walk`. Not here: limits of size and number (`options`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache, partial
+from time import thread_time
 from typing import TYPE_CHECKING
 
+from community_pipelines.snapshots.constants import constant, text_of, unwrapped
+from community_pipelines.snapshots.denied import MESSAGES, REORDERS, is_suspicious
 from community_pipelines.snapshots.project import Finding, Severity
+from community_pipelines.snapshots.scopes import Found
+from community_pipelines.snapshots.walk import TooSlow, Walk
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Query
+    from tree_sitter import Node, Parser, Tree
 
-GLOBALS = ("window", "globalThis", "self", "top", "parent", "frames")
-STORAGE = ("localStorage", "sessionStorage", "indexedDB")
-NETWORK = ("fetch", "XMLHttpRequest", "WebSocket", "EventSource")
-DENIED = {
-    "eval": "eval",
-    "Function": "function-constructor",
-    **dict.fromkeys(STORAGE, "browser-storage"),
-    **dict.fromkeys(NETWORK, "network"),
-}
-MESSAGES = {
-    "eval": "eval runs text as code: write the code itself",
-    "function-constructor": "a function made from text runs it as code: write the function itself",
-    "string-timer": "a timer with text runs it as code: give it a function, or use the frame",
-    "dynamic-import": "import() of this is not allowed: import an allowed package at the top",
-    "document-cookie": "a template must not read or write cookies",
-    "browser-storage": "a template must not keep anything in the browser",
-    "network": "a template must not talk to the network: use remotion's staticFile or props",
-    "dangerous-html": "dangerouslySetInnerHTML is not allowed: write elements",
-    "process-env": "process.env is not allowed: use props",
-    "import-meta-env": "import.meta.env is empty where templates are played: use props",
-    "computed-global": "a global object may only be used by a name that can be read here",
-    "escaped-identifier": "names must be written without escapes",
-}
-# Errors are shown as far as they help: one slip breaks the parse in many places.
+# Of one scene, as the settings have it.
+_SECONDS = 5.0
+# Errors are shown as far as they help: one slip breaks the parse in many places, and one copy repeats its mistake.
 _SYNTAX_SHOWN = 5
+_SHOWN = 100
 _LARGE_TEXT = 50_000
+_CHUNK = 16_384
 
-# Most scenes hold none of these bytes and need no second look; `import` is counted, since most have it at the top.
-_SUSPICIOUS = (
-    b"eval", b"Function", b"constructor", b"setTimeout", b"setInterval", b"document", b"Storage", b"indexedDB",
-    b"fetch", b"XMLHttpRequest", b"WebSocket", b"EventSource", b"sendBeacon", b"dangerouslySetInnerHTML", b"process",
-    b"require", b"window", b"globalThis", b"self", b"top", b"parent", b"frames", b"\\u",
-)  # fmt: skip
-_LOOKED_AT = """
-((identifier) @name (#any-of? @name {names}))
-((shorthand_property_identifier) @name (#any-of? @name {names}))
-(member_expression) @member
-(subscript_expression) @member
-(call_expression) @call
-(new_expression) @call
-(object_pattern) @pattern
-((property_identifier) @html (#eq? @html "dangerouslySetInnerHTML"))
-((shorthand_property_identifier) @html (#eq? @html "dangerouslySetInnerHTML"))
-((string_fragment) @html (#eq? @html "dangerouslySetInnerHTML"))
-([(identifier) (property_identifier) (shorthand_property_identifier)] @escaped (#match? @escaped "\\\\\\\\u"))
-"""
-# Where a name stands for a value that goes elsewhere, so that its later use cannot be seen.
-_ALIASES = {"variable_declarator", "assignment_expression", "arguments", "pair", "array", "return_statement",
-            "spread_element", "arrow_function", "assignment_pattern"}  # fmt: skip
-_SCOPES = {"program", "statement_block", "function_declaration", "function_expression", "arrow_function",
-           "method_definition", "for_statement", "for_in_statement", "catch_clause", "class_body"}  # fmt: skip
-_BINDINGS = {"required_parameter", "optional_parameter", "import_specifier", "import_clause", "namespace_import",
-             "array_pattern", "rest_pattern", "catch_clause"}  # fmt: skip
+_EXPORTED_KINDS = frozenset(
+    ("arrow_function", "function_expression", "class", "function_declaration", "class_declaration")
+)
+_WRITTEN = frozenset(("lexical_declaration", "variable_declaration"))
+_REGISTERS = frozenset(("registerRoot", "registerComponent"))
+# What makes a component of a component.
+_MAKERS = re.compile(r"(?:\w+\.)?(?:memo|forwardRef)")
+# TypeScript's variance, which the grammar does not know; only in the head of a declaration of a type.
+_HEAD = re.compile(rb"\b(?:class|interface|type)\s+[\w$]+\s*<[^(){};=]*")
+_VARIANCE = re.compile(rb"(?<=[<,])(\s*)(in\s+out|in|out)(?=\s+[\w$])")
 
 
-def examine(file: str, code: bytes, allowed_imports: Sequence[str]) -> list[Finding]:
-    """Everything that is wrong with one scene's UTF-8 code, in the order of its lines. Pure."""
-    root = _parser().parse(code).root_node
+def examine(file: str, code: bytes, allowed_imports: Sequence[str], seconds: float = _SECONDS) -> list[Finding]:
+    """Everything that is wrong with one scene's UTF-8 code, in the order of its lines. Pure.
+
+    Of very many findings the first hundred are given. What takes longer than `seconds` is refused for that.
+    """
+    try:
+        return _examined(file, code, allowed_imports, thread_time() + seconds)
+    except TooSlow:
+        message = f"it could not be looked through in {seconds:g} s of computing: make it smaller or simpler"
+        return [Finding(file, "too-slow", message)]
+
+
+def _examined(file: str, code: bytes, allowed: Sequence[str], until: float) -> list[Finding]:
+    root = _parsed(code, until).root_node
+    if root.has_error:
+        again = _parsed(_without_variance(code), until).root_node
+        root = root if again.has_error else again
     found = list(_syntax(root)) if root.has_error else []
-    exported = False
+    refuse = partial(_refused_import, allowed=tuple(allowed))
     imports = 0
-    for child in root.children:
-        if child.type == "export_statement":
-            exported |= _is_default_export(child)
-        imports += child.type == "import_statement"
-        if child.type in ("import_statement", "export_statement"):
-            source = child.child_by_field_name("source")
-            if source is not None and not _allowed(_unquoted(source), allowed_imports):
-                found.append((source, "import-not-allowed", _not_allowed(_unquoted(source), allowed_imports)))
-    if code.count(b"import") > imports or any(word in code for word in _SUSPICIOUS):
-        found += _denied(root, allowed_imports)
-    findings = [_finding(file, code, node, rule, message) for node, rule, message in found]
-    if not exported and not _registers(root, code):
-        message = "no component is exported by default or registered: add `export default`"
-        findings.append(Finding(file, "no-component", message))
+    for child in root.named_children:
+        kind = child.type
+        imports += kind == "import_statement"
+        if kind in ("import_statement", "export_statement"):
+            source = _source(child)
+            message = None if source is None else refuse(constant(code, source)[0])
+            if source is not None and message is not None:
+                found.append(Found(source.start_byte, "import-not-allowed", message))
+    if code.count(b"import") > imports or is_suspicious(code):
+        found += Walk(code, refuse, until).run(root)
+    if not code.isascii():
+        found += _reordered(code.decode(errors="replace"))
     if len(code) > _LARGE_TEXT:
-        findings += [_finding(file, code, *one) for one in _large_texts(root)]
-    return sorted(dict.fromkeys(findings), key=lambda one: (one.line or 0, one.column or 0))
+        found += _large_texts(root)
+    findings = list(_shown(file, code, found))
+    without = _without_component(root, code)
+    if without is not None:
+        findings.insert(0, Finding(file, "no-component", without))
+    return findings
 
 
-def examine_all(scenes: Sequence[tuple[str, bytes]], allowed_imports: Sequence[str]) -> list[Finding]:
+def examine_all(
+    scenes: Sequence[tuple[str, bytes]], allowed_imports: Sequence[str], seconds: float = _SECONDS
+) -> list[Finding]:
     """`examine` for all scenes of a template, for a worker process."""
-    return [finding for file, code in scenes for finding in examine(file, code, allowed_imports)]
+    return [finding for file, code in scenes for finding in examine(file, code, allowed_imports, seconds)]
 
 
 def severity_of(rule: str) -> Severity:
@@ -115,131 +102,42 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_typescript.language_tsx()))
 
 
-@cache
-def _query(text: str) -> Query:
-    from tree_sitter import Query
+def _parsed(code: bytes, until: float) -> Tree:
+    stopped = False
 
-    language = _parser().language
-    assert language is not None
-    return Query(language, text)
+    def chunk(offset: int, _: object) -> bytes:
+        nonlocal stopped
+        stopped = stopped or thread_time() > until
+        # An exception would not stop the parser; nothing more to read does.
+        return b"" if stopped else code[offset : offset + _CHUNK]
 
-
-def _captures(root: Node, text: str) -> dict[str, list[Node]]:
-    from tree_sitter import QueryCursor
-
-    return QueryCursor(_query(text)).captures(root)
-
-
-def _denied(root: Node, allowed: Sequence[str]) -> Iterator[tuple[Node, str, str]]:
-    names = " ".join(f'"{name}"' for name in (*DENIED, *GLOBALS, "require"))
-    seen = _captures(root, _LOOKED_AT.replace("{names}", names))
-    for node in seen.get("escaped", ()):
-        yield node, "escaped-identifier", MESSAGES["escaped-identifier"]
-    for node in seen.get("html", ()):
-        if node.type != "string_fragment" or _is_key(node):
-            yield node, "dangerous-html", MESSAGES["dangerous-html"]
-    for node in seen.get("name", ()):
-        rule = _name_rule(node)
-        if rule is not None:
-            yield node, rule, MESSAGES[rule]
-    for node in seen.get("member", ()):
-        rule = _member_rule(node)
-        if rule is not None:
-            yield node, rule, MESSAGES[rule]
-    for node in seen.get("pattern", ()):
-        rule = _pattern_rule(node)
-        if rule is not None:
-            yield node, rule, MESSAGES[rule]
-    for node in seen.get("call", ()):
-        yield from _call(node, allowed)
+    tree = _parser().parse(chunk)
+    if tree is None or stopped:
+        raise TooSlow
+    return tree
 
 
-def _name_rule(node: Node) -> str | None:
-    """The rule that a bare name breaks; None for a declaration, a type or a name that is declared around it."""
-    name, parent = _text(node), node.parent
-    if parent is None or _is_type(node) or _binds(node) or _declared_around(node, name):
-        return None
-    if name in DENIED:
-        tested = parent.type == "binary_expression" and name == "Function"
-        return None if tested else DENIED[name]
-    if name in GLOBALS and parent.type in _ALIASES and not _is_field(node, parent, "name", "left", "key"):
-        return None if _picks(parent) else "computed-global"
-    return None
+def _without_variance(code: bytes) -> bytes:
+    """The same code, `in` and `out` of type parameters made blank, so that every place stays where it is."""
+    blank = partial(_VARIANCE.sub, lambda found: found.group(1) + b" " * len(found.group(2)))
+    return _HEAD.sub(lambda head: blank(head.group()), code)
 
 
-def _picks(assignment: Node) -> bool:
-    """Whether this is `const { a, b } = …`, where every name that is taken can be read."""
-    target = assignment.child_by_field_name("name") or assignment.child_by_field_name("left")
-    if target is None or target.type != "object_pattern":
-        return False
-    return all(child.type != "rest_pattern" for child in target.named_children)
+def _source(statement: Node) -> Node | None:
+    """The module that an import or export names; None where it is gone when the code runs."""
+    source = None
+    for child in statement.children:
+        kind = child.type
+        if kind == "type":
+            return None
+        if kind == "string":
+            source = child
+        elif kind == "import_require_clause":
+            source = child.child_by_field_name("source")
+    return source
 
 
-def _member_rule(node: Node) -> str | None:
-    target = node.child_by_field_name("object")
-    index = node.child_by_field_name("index")
-    field = node.child_by_field_name("property")
-    if target is None:
-        return None
-    on = _text(target).rsplit(".", 1)[-1]
-    known = target.type in ("identifier", "member_expression")
-    of_window = known and on in GLOBALS and not (target.type == "identifier" and _declared_around(target, on))
-    if index is not None:
-        if index.type != "string":
-            return "computed-global" if of_window or (known and on in ("document", "process")) else None
-        name = _unquoted(index)
-    else:
-        name = _text(field) if field is not None else ""
-    if of_window and name in DENIED:
-        return DENIED[name]
-    if known and (on, name) == ("document", "cookie"):
-        return "document-cookie"
-    if known and (on, name) == ("process", "env"):
-        return "process-env"
-    if known and (on, name) == ("navigator", "sendBeacon"):
-        return "network"
-    if target.type == "meta_property" and name == "env":
-        return "import-meta-env"
-    return None
-
-
-def _pattern_rule(node: Node) -> str | None:
-    """The rule that `const { cookie } = document` breaks."""
-    parent = node.parent
-    value = parent.child_by_field_name("value") or parent.child_by_field_name("right") if parent else None
-    if value is None:
-        return None
-    on = _text(value).rsplit(".", 1)[-1]
-    for child in node.named_children:
-        key = child.child_by_field_name("key") or child.child_by_field_name("left") or child
-        name = _unquoted(key) if key.type == "string" else _text(key)
-        if on in GLOBALS and name in DENIED:
-            return DENIED[name]
-        if (on, name) in (("document", "cookie"), ("process", "env")):
-            return "document-cookie" if on == "document" else "process-env"
-    return None
-
-
-def _call(node: Node, allowed: Sequence[str]) -> Iterator[tuple[Node, str, str]]:
-    called = node.child_by_field_name("function") or node.child_by_field_name("constructor")
-    given = node.child_by_field_name("arguments")
-    first = given.named_children[0] if given is not None and given.named_children else None
-    if called is None:
-        return
-    name = _text(called)
-    if called.type == "import" or name == "require":
-        module = _unquoted(first) if first is not None and first.type == "string" else None
-        if module is None or not _allowed(module, allowed):
-            rule = "dynamic-import" if called.type == "import" else "import-not-allowed"
-            yield node, rule, MESSAGES["dynamic-import"] if module is None else _not_allowed(module, allowed)
-    elif name.rsplit(".", 1)[-1] in ("setTimeout", "setInterval"):
-        if first is not None and first.type in ("string", "template_string", "binary_expression"):
-            yield node, "string-timer", MESSAGES["string-timer"]
-    elif name.endswith(".constructor") and called.type == "member_expression":
-        yield node, "function-constructor", MESSAGES["function-constructor"]
-
-
-def _syntax(root: Node) -> Iterator[tuple[Node, str, str]]:
+def _syntax(root: Node) -> Iterator[Found]:
     shown = 0
     stack = [root]
     while stack and shown < _SYNTAX_SHOWN:
@@ -247,111 +145,117 @@ def _syntax(root: Node) -> Iterator[tuple[Node, str, str]]:
         if node.is_error or node.is_missing:
             shown += 1
             what = f"{node.type!r} is missing here" if node.is_missing else "the parser cannot follow here"
-            yield node, "syntax", f"{what}: it is no TSX, or of a rare kind that has to be written in another way"
+            message = f"{what}: it is no TSX, or of a rare kind that has to be written in another way"
+            yield Found(node.start_byte, "syntax", message)
         elif node.has_error:
             stack += reversed(node.children)
 
 
-def _large_texts(root: Node) -> Iterator[tuple[Node, str, str]]:
-    for node in _captures(root, "[(string) (template_string)] @text").get("text", ()):
-        if node.end_byte - node.start_byte > _LARGE_TEXT:
-            size = node.end_byte - node.start_byte
-            yield node, "large-inline-data", f"{size:,} bytes of data inside the code: keep them in a file"
+def _reordered(text: str) -> Iterator[Found]:
+    at = begin = 0
+    for found in REORDERS.finditer(text):
+        at += len(text[begin : found.start()].encode())
+        begin = found.start()
+        yield Found(at, "reordered-text", MESSAGES["reordered-text"])
 
 
-def _is_default_export(node: Node) -> bool:
+def _large_texts(root: Node) -> Iterator[Found]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        size = node.end_byte - node.start_byte
+        if node.type in ("string", "template_string"):
+            message = f"{size:,} bytes of data inside the code: keep them in a file"
+            yield Found(node.start_byte, "large-inline-data", message)
+        # Only a large node has a large one in it.
+        stack += [child for child in node.children if child.end_byte - child.start_byte > _LARGE_TEXT]
+
+
+def _without_component(root: Node, code: bytes) -> str | None:
+    """Why there is nothing to play: no component is the default, registered, or the only one that is exported."""
+    exports = [child for child in root.children if child.type == "export_statement"]
+    if any(_is_default_export(one, code) for one in exports) or _registers(root, code):
+        return None
+    components = list(_components(root, exports, code))
+    if len(components) == 1:
+        return None
+    if components:
+        return f"{', '.join(components[:5])} are exported, and none of them by default: add `default` to one"
+    return "no component is exported by default or registered: add `export default`"
+
+
+def _is_default_export(node: Node, code: bytes) -> bool:
     if any(child.type == "default" for child in node.children):
         return True
     clause = next((child for child in node.children if child.type == "export_clause"), None)
     specifiers = clause.named_children if clause is not None else []
-    return any(_text(one.child_by_field_name("alias")) == "default" for one in specifiers)
+    names = (one.child_by_field_name("alias") or one.child_by_field_name("name") for one in specifiers)
+    return any(name is not None and text_of(code, name) == "default" for name in names)
+
+
+def _components(root: Node, exports: Sequence[Node], code: bytes) -> Iterator[str]:
+    """The names of the components that are exported."""
+    declared: set[str] = set()
+    for child in root.named_children:
+        declared |= set(_declared(child, code))
+    for one in exports:
+        declaration = one.child_by_field_name("declaration")
+        if declaration is not None:
+            yield from _declared(declaration, code)
+        elif one.child_by_field_name("source") is None:
+            for clause in (child for child in one.children if child.type == "export_clause"):
+                names = (specifier.child_by_field_name("name") for specifier in clause.named_children)
+                yield from (text_of(code, name) for name in names if name and text_of(code, name) in declared)
+
+
+def _declared(node: Node, code: bytes) -> Iterator[str]:
+    """The components that a statement declares: functions and classes whose name begins with a capital letter."""
+    declarators = [one for one in node.named_children if one.type == "variable_declarator"]
+    for one in declarators if node.type in _WRITTEN else [node]:
+        name, value = one.child_by_field_name("name"), one
+        if node.type in _WRITTEN:
+            given = one.child_by_field_name("value")
+            if given is None:
+                continue
+            value = unwrapped(given)
+        called = value.child_by_field_name("function") if value.type == "call_expression" else None
+        made = called is not None and _MAKERS.fullmatch(text_of(code, called))
+        if name is not None and (made or value.type in _EXPORTED_KINDS) and text_of(code, name)[:1].isupper():
+            yield text_of(code, name)
 
 
 def _registers(root: Node, code: bytes) -> bool:
     if not re.search(rb"register(Root|Component)|Composition|__REMOTION_COMPONENT", code):
         return False
-    seen = _captures(
-        root,
-        """
-        (call_expression function: (identifier) @call (#any-of? @call "registerRoot" "registerComponent"))
-        ([(jsx_self_closing_element) (jsx_opening_element)] @tag)
-        (assignment_expression left: (member_expression) @target)
-        """,
-    )
-    tags = [_text(node.child_by_field_name("name")) for node in seen.get("tag", ())]
-    targets = [_text(node) for node in seen.get("target", ())]
-    return bool(seen.get("call")) or "Composition" in tags or any("__REMOTION_COMPONENT" in one for one in targets)
-
-
-def _is_type(node: Node) -> bool:
-    return node.parent is not None and node.parent.type in (
-        "type_query",
-        "nested_type_identifier",
-        "jsx_closing_element",
-    )
-
-
-def _is_key(node: Node) -> bool:
-    """Whether the text of a string is an object's key or an index."""
-    text = node.parent
-    around = text.parent if text is not None else None
-    if text is None or around is None:
-        return False
-    return _is_field(text, around, "key", "index") or around.type == "computed_property_name"
-
-
-def _binds(node: Node) -> bool:
-    """Whether this name is being declared."""
-    parent = node.parent
-    if parent is None:
-        return False
-    if parent.type in _BINDINGS:
-        return not _is_field(node, parent, "value")
-    return (
-        parent.type in ("variable_declarator", "function_declaration", "class_declaration", "function_expression")
-        and _is_field(node, parent, "name")
-    ) or (parent.type == "arrow_function" and _is_field(node, parent, "parameter"))
-
-
-def _declared_around(node: Node, name: str) -> bool:
-    """Whether the name is declared in a scope that the node is in."""
-    declared = _captures(_root(node), f'((identifier) @name (#eq? @name "{name}"))').get("name", ())
-    scopes = {_scope(one).id for one in declared if _binds(one)}
-    around: Node | None = node
-    while around is not None and scopes:
-        if around.id in scopes:
-            return True
-        around = around.parent
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        kind = node.type
+        if kind == "call_expression":
+            called = node.child_by_field_name("function")
+            if called is not None and called.type == "identifier" and text_of(code, called) in _REGISTERS:
+                return True
+        elif kind in ("jsx_self_closing_element", "jsx_opening_element"):
+            name = node.child_by_field_name("name")
+            if name is not None and name.type == "identifier" and text_of(code, name) == "Composition":
+                return True
+        elif kind == "assignment_expression":
+            target = node.child_by_field_name("left")
+            prop = target.child_by_field_name("property") if target is not None else None
+            if prop is not None and "__REMOTION_COMPONENT" in text_of(code, prop):
+                return True
+        stack += node.children
     return False
 
 
-def _scope(binding: Node) -> Node:
-    """What a declared name is visible in: the function of a parameter, else the block around."""
-    node = binding.parent
-    assert node is not None
-    if node.type in ("function_declaration", "class_declaration") and node.parent is not None:
-        node = node.parent
-    while node.type not in _SCOPES and node.parent is not None:
-        node = node.parent
-    return node
-
-
-def _root(node: Node) -> Node:
-    while node.parent is not None:
-        node = node.parent
-    return node
-
-
-def _is_field(node: Node, parent: Node, *fields: str) -> bool:
-    return any(parent.child_by_field_name(field) == node for field in fields)
-
-
-def _text(node: Node | None) -> str:
-    return (node.text or b"").decode() if node is not None else ""
-
-
-def _unquoted(node: Node) -> str:
-    return _text(node)[1:-1]
+@lru_cache(maxsize=1_000)
+def _refused_import(module: str, allowed: tuple[str, ...]) -> str | None:
+    """Why a module may not be imported; None where it may."""
+    if _allowed(module, allowed):
+        return None
+    if module.startswith((".", "/")):
+        return f"{module!r} is a file of its project, and a template's scene stands alone: move it into the scene"
+    return f"{module!r} is not among the {len(allowed)} allowed packages of the setting snapshots.allowed_imports"
 
 
 def _allowed(module: str, allowed: Sequence[str]) -> bool:
@@ -365,14 +269,22 @@ def _allowed(module: str, allowed: Sequence[str]) -> bool:
     return False
 
 
-def _not_allowed(module: str, allowed: Sequence[str]) -> str:
-    if module.startswith((".", "/")):
-        return f"{module!r} is a file of its project, and a template's scene stands alone: move it into the scene"
-    return f"{module!r} is not among the {len(allowed)} allowed packages of the setting snapshots.allowed_imports"
-
-
-def _finding(file: str, code: bytes, node: Node, rule: str, message: str) -> Finding:
-    row, column = node.start_point
-    begin = node.start_byte - column
-    before = code[begin : node.start_byte].decode(errors="replace").removeprefix("\ufeff")
-    return Finding(file, rule, message, severity_of(rule), row + 1, len(before) + 1)
+def _shown(file: str, code: bytes, found: Iterable[Found]) -> Iterator[Finding]:
+    """The first findings as people count lines and columns, each said once."""
+    ordered = sorted(dict.fromkeys(found), key=lambda one: one.at)
+    at, line, column = 0, 1, 1
+    for one in ordered[:_SHOWN]:
+        between = code[at : one.at]
+        lines = between.count(b"\n")
+        if lines:
+            line, column = line + lines, 1
+            between = between[between.rindex(b"\n") + 1 :]
+        passed = between.decode(errors="replace")
+        # An editor does not show it.
+        column += len(passed.removeprefix("\ufeff") if at == 0 and not lines else passed)
+        at = one.at
+        yield Finding(file, one.rule, one.message, severity_of(one.rule), line, column)
+    if len(ordered) > _SHOWN:
+        rest = ordered[_SHOWN:]
+        worst: Severity = "error" if any(severity_of(one.rule) == "error" for one in rest) else "warning"
+        yield Finding(file, "and-more", f"and {len(rest):,} more findings like these", worst)
