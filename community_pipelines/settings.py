@@ -76,8 +76,10 @@ def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
         raise ValueError(f"{wrong}; an @ in the user, the password or a name is written %40, and a % is written %25")
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError(f"{wrong}, found the scheme {url.drivername!r}")
-    # SQLAlchemy leaves a space as it is, libpq does not take one.
+    # SQLAlchemy leaves a space as it is, or writes it as + after the ?; libpq takes neither for one.
     text = url.set(drivername="postgresql").render_as_string(hide_password=False).replace(" ", "%20")
+    head, mark, query = text.partition("?")
+    text = f"{head}{mark}{query.replace('+', '%20')}"
     try:
         conninfo_to_dict(text)
     except ProgrammingError:
