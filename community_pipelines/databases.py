@@ -18,6 +18,8 @@ from psycopg.abc import Params, QueryNoTemplate
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
+from community_pipelines.errors import ExplainedError
+
 APPLICATION_NAME = "community-pipelines"
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ class Connection(psycopg.Connection[TupleRow]):
         super().execute(query)
 
 
-class DatabaseError(Exception):
+class DatabaseError(ExplainedError):
     """A database cannot be reached or used; the message names it, without secrets, and what to do."""
 
 

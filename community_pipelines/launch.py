@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from community_pipelines.dagster_internals import create_run, execute_run, open_instance
 from community_pipelines.daily import AUDIT, pool_storage
+from community_pipelines.errors import ExplainedError
 from community_pipelines.leftovers import close_leftovers, process_tags
 
 # The name that workspace.yaml gives to the code location.
@@ -31,7 +32,7 @@ LOCATION = "community_pipelines"
 PATIENCE = {"DAGSTER_GRPC_TIMEOUT_SECONDS": "300", "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900"}
 
 
-class LaunchError(ValueError):
+class LaunchError(ExplainedError):
     """A run cannot be started as asked; the message says why."""
 
 

@@ -22,6 +22,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from community_pipelines.databases import open_session
+from community_pipelines.errors import ExplainedError
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -58,7 +59,7 @@ _NEXT_STEP: dict[type[psycopg.Error], str] = {
 }
 
 
-class MigrationError(Exception):
+class MigrationError(ExplainedError):
     """The files cannot be applied; the message names the file and the database, and says what to do."""
 
 

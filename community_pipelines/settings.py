@@ -36,6 +36,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from community_pipelines.errors import ExplainedError
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.platforms.stories.spec import STORIES
@@ -52,7 +53,7 @@ ALLOWED_IMPORTS = (
 )  # fmt: skip
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(ExplainedError):
     """A setting is wrong or missing; the message names it and what was expected."""
 
 

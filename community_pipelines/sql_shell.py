@@ -27,6 +27,7 @@ from duckdb import StatementType
 from rich.table import Table
 
 from community_pipelines.duck import literal, parquet, session
+from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
@@ -66,7 +67,7 @@ you create are gone when you leave. The days that were there at the start are se
 """
 
 
-class SqlError(Exception):
+class SqlError(ExplainedError):
     """A statement was refused or failed; the message is for people."""
 
 

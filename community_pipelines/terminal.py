@@ -17,6 +17,11 @@ _REORDERS = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206
 _SHOWN = str.maketrans({one: ascii(one)[1:-1] for one in (*_OBEYED, *_REORDERS)})
 
 
+def as_text(text: str) -> str:
+    """The text with what a terminal would obey shown instead."""
+    return text.translate(_SHOWN)
+
+
 class TextConsole(Console):
     """A console that shows every string as it is, wherever it stands: in a line, in a table, in a title."""
 
@@ -25,4 +30,4 @@ class TextConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text as Rich draws it; what a terminal would obey is shown instead."""
-        return super().render_str(text.translate(_SHOWN), **options)
+        return super().render_str(as_text(text), **options)

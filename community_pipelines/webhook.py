@@ -19,11 +19,13 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from community_pipelines.errors import ExplainedError
+
 _SECONDS = 10
 _LOCAL = "COMMUNITY_WEBHOOK_LOCAL=true"
 
 
-class WebhookError(Exception):
+class WebhookError(ExplainedError):
     """An alert was not delivered; the message says why and what to do, never the URL."""
 
 

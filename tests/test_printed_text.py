@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from community_pipelines import report
+from community_pipelines.commands.plumbing import stop_with
 from community_pipelines.terminal import TextConsole
 
 TEXTS = ["a [/] b", "[red]brackets[/red]", "[/nothing]", "a path/[day=1]", ":smile:", r"\[x]", "[link=file:///etc]x"]
@@ -69,3 +70,9 @@ def test_letters_of_all_languages_line_ends_and_emoji_stay(monkeypatch: pytest.M
 def test_every_console_of_the_report_is_such_a_terminal() -> None:
     assert isinstance(report.console, TextConsole)
     assert isinstance(report.errors, TextConsole)
+
+
+def test_the_message_of_an_error_is_text_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        stop_with("a title of \x1b[2J is\ntoo long [/]")
+    assert capsys.readouterr().err == "error: a title of \\x1b[2J is\ntoo long [/]\n"

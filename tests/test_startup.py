@@ -75,3 +75,12 @@ def test_the_code_location_loads_no_engine_that_only_a_run_needs(tmp_path: Path)
     names = loaded("from community_pipelines.definitions import defs; defs()", tmp_path)
     assert "dagster" in names
     assert not names & (ENGINES - {"sqlglot"})
+
+
+def test_a_wrong_setting_is_said_without_loading_what_it_is_for(tmp_path: Path) -> None:
+    code = f"import os; os.environ['COMMUNITY_GRACE'] = '1'\n{command('run')}"
+    done = subprocess.run([sys.executable, "-c", SAY + code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown settings in the environment: COMMUNITY_GRACE")
+    names = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert not names & (ENGINES | DAGSTER)

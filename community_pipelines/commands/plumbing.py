@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 import click
 
+from community_pipelines.errors import ExplainedError
+
 if TYPE_CHECKING:
     from community_pipelines.quality.withheld import Withheld
     from community_pipelines.settings import Settings
@@ -29,50 +31,24 @@ def load() -> Settings:
     return settings.load()
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """Errors that are messages for people; anything else is a fault of this program and shows its traceback."""
-    from community_pipelines.counters.correct import CounterError
-    from community_pipelines.databases import DatabaseError
-    from community_pipelines.embedded.postgres import EmbeddedPostgresError
-    from community_pipelines.embedded.sample import SampleError
-    from community_pipelines.lake.extract import ExtractError
-    from community_pipelines.lake.ledger import LakeError
-    from community_pipelines.launch import LaunchError
-    from community_pipelines.maintenance.cold import ArchiveError
-    from community_pipelines.maintenance.partitions import PartitionError
-    from community_pipelines.migrations import MigrationError
-    from community_pipelines.models.project import ModelError
-    from community_pipelines.models.publish import PublishError
-    from community_pipelines.platforms.inspect import SourceError
-    from community_pipelines.settings import ConfigurationError
-    from community_pipelines.sql_shell import SqlError
-
-    return (
-        ArchiveError, ConfigurationError, CounterError, DatabaseError, EmbeddedPostgresError, ExtractError, LakeError,
-        LaunchError, MigrationError, ModelError, PartitionError, PublishError, SampleError, SourceError, SqlError,
-    )  # fmt: skip
-
-
 def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Turns expected errors into a message and exit code 2."""
+    """Turns errors that are explained into a message and exit code 2."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except Exception as error:
-            if isinstance(error, expected_errors()):
-                stop_with(str(error))
-            raise
+        except ExplainedError as error:
+            stop_with(str(error))
 
     return run
 
 
 def stop_with(message: str, code: int = WRONG) -> NoReturn:
     """Ends the command with a message on the error stream."""
-    click.secho(f"error: {message}", fg="red", err=True)
+    from community_pipelines.terminal import as_text
+
+    click.secho(f"error: {as_text(message)}", fg="red", err=True)
     sys.exit(code)
 
 

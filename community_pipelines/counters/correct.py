@@ -11,6 +11,7 @@ from psycopg import sql
 
 from community_pipelines.counters.drift import Drift, Reconciliation, as_number, measure, refusal
 from community_pipelines.databases import Connection, connect, retried, writing
+from community_pipelines.errors import ExplainedError
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import target_table
 from community_pipelines.platforms.deployment import Deployment
@@ -30,7 +31,7 @@ _VALUE = {
 _LOWERED = "nothing that counts is as late: it was hidden, removed or deleted"
 
 
-class CounterError(Exception):
+class CounterError(ExplainedError):
     """Counters could not be corrected; the message names platform and table, and what to do."""
 
 

@@ -30,6 +30,7 @@ import psutil
 import psycopg
 from psycopg import errors, sql
 
+from community_pipelines.errors import ExplainedError
 from community_pipelines.private import UMASK
 
 _log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ _SETTINGS = {
 }
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(ExplainedError):
     """The local server cannot be started, reached or stopped; the message says why and what to do."""
 
 

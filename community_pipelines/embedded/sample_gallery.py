@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from community_pipelines.embedded import sample_words as words
+from community_pipelines.errors import ExplainedError
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -50,7 +51,7 @@ _MOST_OF_ONE_OWNER = 40
 _MOST_FOR_EACH_USER = _MOST_OF_ONE_OWNER // 2
 
 
-class SampleError(Exception):
+class SampleError(ExplainedError):
     """The sample cannot be made or loaded; the message says why and what to do."""
 
 

@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, said, transaction_settings
 from community_pipelines.duck import first_row, literal, session
+from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.clock import MOMENT, Moment
 from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.lake.ledger import Ledger
@@ -57,7 +58,7 @@ ATTEMPTS = 4
 T = TypeVar("T")
 
 
-class ExtractError(Exception):
+class ExtractError(ExplainedError):
     """A day could not be read from its source; the message names platform, table, day and what to do."""
 
 

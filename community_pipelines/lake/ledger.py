@@ -12,12 +12,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from community_pipelines.errors import ExplainedError
+
 METADATA_KEY = b"community"
 # What stands in the place of a seal until the file is complete.
 UNSEALED = "0" * 64
 
 
-class LakeError(Exception):
+class LakeError(ExplainedError):
     """A file or folder of the lake cannot be used; the message names it and what to do."""
 
 

@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from community_pipelines.databases import APPLICATION_NAME, Connection, connect, place, said, transaction_settings
 from community_pipelines.duck import parquet, session
+from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.extract import batches, prefetched
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, DamagedError, LakeError, writing_to
 from community_pipelines.lake.seal import seal, verify
@@ -49,7 +50,7 @@ _KEPT_TYPES = {
 _COPY_ROWS = 10_000
 
 
-class ArchiveError(Exception):
+class ArchiveError(ExplainedError):
     """A partition cannot be archived, detached or dropped; the message names it and what to do."""
 
 

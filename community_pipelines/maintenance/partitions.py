@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from psycopg import errors, sql
 
 from community_pipelines.databases import Connection, retried, snapshot, writing
+from community_pipelines.errors import ExplainedError
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import PartitionedTable
 
@@ -24,7 +25,7 @@ _BOUNDS = re.compile(r"FOR VALUES FROM \((?P<start>.+)\) TO \((?P<end>.+)\)")
 _OPEN = ("MINVALUE", "MAXVALUE", "'-infinity'", "'infinity'")
 
 
-class PartitionError(Exception):
+class PartitionError(ExplainedError):
     """A table's partitions are not what they should be; the message names the table and what to do."""
 
 

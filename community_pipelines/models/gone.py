@@ -20,6 +20,7 @@ from psycopg import errors, sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
 from community_pipelines.duck import parquet, session
+from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.lake.verified import Verified
@@ -48,7 +49,7 @@ FEW = 100
 SWEPT = "rows that left"
 
 
-class GoneError(Exception):
+class GoneError(ExplainedError):
     """Too many entities are gone at once to be believed; the message names the tables and what to do."""
 
 

@@ -15,10 +15,12 @@ import jinja2
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from community_pipelines.errors import ExplainedError
+
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "dbt_like_models"
 
 
-class ModelError(Exception):
+class ModelError(ExplainedError):
     """A model or its contract is wrong; the message names the file and what to do."""
 
 

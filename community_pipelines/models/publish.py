@@ -18,6 +18,7 @@ from psycopg import sql
 
 from community_pipelines.databases import Connection, connect, retried, writing
 from community_pipelines.duck import first_row, literal, parquet, session
+from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.lake.verified import Verified
@@ -37,7 +38,7 @@ RECOMPUTE = "compute again"
 REPUBLISH = "publish again"
 
 
-class PublishError(Exception):
+class PublishError(ExplainedError):
     """Days could not be published; the message names platform, table and days, and what to do."""
 
 

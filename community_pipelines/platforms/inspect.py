@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from community_pipelines.databases import Connection, connect
+from community_pipelines.errors import ExplainedError
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Table
 
@@ -27,7 +28,7 @@ FITTING = {
 }
 
 
-class SourceError(Exception):
+class SourceError(ExplainedError):
     """The source is not as declared; the message names every fault, the platform and the setting to change."""
 
 
