@@ -25,8 +25,9 @@ from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
 from community_pipelines.report import RunSummary, progress, say
 from community_pipelines.settings import CONFIG_FILE, Settings
+from community_pipelines.shipped import shipped
 
-SQL_FOLDER = Path(__file__).resolve().parents[1] / "sql"
+SQL_FOLDER = shipped("sql")
 ROUNDS = 4
 
 

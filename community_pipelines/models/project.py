@@ -15,7 +15,9 @@ import jinja2
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-MODELS_FOLDER = Path(__file__).resolve().parents[2] / "dbt_like_models"
+from community_pipelines.shipped import shipped
+
+MODELS_FOLDER = shipped("dbt_like_models")
 
 
 class ModelError(Exception):
