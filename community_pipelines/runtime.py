@@ -21,6 +21,7 @@ from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
 from community_pipelines.report import RunSummary, progress, say
 from community_pipelines.settings import CONFIG_FILE, Settings
+from community_pipelines.shipped import shipped
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from community_pipelines.flows import Flow
     from community_pipelines.launch import LaunchResult
 
-SQL_FOLDER = Path(__file__).resolve().parents[1] / "sql"
+SQL_FOLDER = shipped("sql")
 ROUNDS = 4
 
 

@@ -323,17 +323,21 @@ def ui(port: int) -> None:
     from community_pipelines.launch import PATIENCE, instance_home
     from community_pipelines.runtime import storage_url
     from community_pipelines.settings import process_environment
+    from community_pipelines.shipped import shipped
 
     settings = load()
     with _listening(port) as listening:
         environment = process_environment(instance_home(settings.home, storage_url(settings)), PATIENCE)
         _be_the_only_one(Path(environment["DAGSTER_HOME"]), port)
-        workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
         listening.set_inheritable(True)
         click.echo(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C stops it)")
         # Dagster reads its environment when it is imported, so it begins in a process of its own: this one, anew.
         module = ("-P", "-m", "community_pipelines.webserver")
-        os.execve(sys.executable, [sys.executable, *module, str(listening.fileno()), str(workspace)], environment)
+        os.execve(
+            sys.executable,
+            [sys.executable, *module, str(listening.fileno()), str(shipped("workspace.yaml"))],
+            environment,
+        )
 
 
 def _listening(port: int) -> socket.socket:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Literal
 
 from psycopg import sql
@@ -17,8 +16,9 @@ from community_pipelines.models.project import Model
 from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.inspect import find_faults, found_in
 from community_pipelines.platforms.spec import Stream, Table
+from community_pipelines.shipped import shipped
 
-SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
+SQL_FOLDER = shipped("sql")
 LONGEST_NAME = 63
 # From here on an index that is a thousandth of the size is worth a thought.
 MANY_ROWS = 50_000_000

@@ -16,8 +16,9 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from community_pipelines.errors import ExplainedError
+from community_pipelines.shipped import shipped
 
-MODELS_FOLDER = Path(__file__).resolve().parents[2] / "dbt_like_models"
+MODELS_FOLDER = shipped("dbt_like_models")
 
 
 class ModelError(ExplainedError):
