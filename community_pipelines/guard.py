@@ -37,6 +37,9 @@ def refusal(scope: Scope, hosts: Collection[str]) -> str | None:
     `hosts` are the values of `Host` that are answered, in lower case. A forwarded host is never believed.
     """
     headers = Headers(scope=scope)
+    # A route that ends in `$` takes a line end behind it, too.
+    if any(ord(one) < 0x20 for one in scope["path"]):
+        return "no address here has a control character in it"
     method = "GET" if scope["type"] == "websocket" else scope["method"]
     given = [value.lower() for value in headers.getlist("host")]
     if len(given) != 1 or given[0] not in hosts:

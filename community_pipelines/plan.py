@@ -24,6 +24,7 @@ from community_pipelines.lake.clock import source_moment
 from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
 from community_pipelines.lake.files import Kind, Lake, OneLook, day_bounds, days_between
 from community_pipelines.lake.late import Fingerprint, late_days
+from community_pipelines.lake.ledger import LakeError
 from community_pipelines.lake.moved import days_to_read_again
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.models.gone import Found, left_out, look
@@ -172,7 +173,11 @@ def make_plan(
             if isinstance(step, Raw)
         }
         plan.compared_at = moment.now
-        remember_comparison(lake, plan.platform, Compared(moment.now, late))
+        try:
+            remember_comparison(lake, plan.platform, Compared(moment.now, late))
+        except LakeError as error:
+            # Who may only look at the lake may still compare.
+            plan.notes.append(str(error))
     return plan
 
 
@@ -265,7 +270,9 @@ def _raw_states(
     looked_at = [day for day in plan.closed if day in wanted and (day in present or day in kept)]
     late = late_days(deployment, step.stream, lake, looked_at, {day: kept[day] for day in looked_at if day in kept})
     if compared is not None:
-        late = {**_still_late(lake, plan, step, compared, kept), **late}
+        unknown = set(plan.closed) - pinned - set(looked_at)
+        still = _still_late(lake, plan, step, compared, kept)
+        late = {**{day: source for day, source in still.items() if day in unknown}, **late}
     again = {
         **_why(days_to_read_again(lake, plan.platform, name, plan.closed), "an id counts on another day"),
         **_why(

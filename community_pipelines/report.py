@@ -14,7 +14,7 @@ from rich.table import Table
 
 from community_pipelines.models.gone import SWEPT
 from community_pipelines.plan import Plan
-from community_pipelines.terminal import TextConsole
+from community_pipelines.terminal import TextConsole, as_text
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress bar on the terminal's error stream; nothing when that is no terminal."""
     with _bars() as bars:
-        task = bars.add_task(text, total=total)
+        task = bars.add_task(as_text(text), total=total)
         yield lambda done: bars.update(task, advance=done)
 
 
@@ -71,7 +71,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
+                tasks[stage] = bars.add_task(as_text(stage), total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield show

@@ -68,7 +68,9 @@ def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
     # What the parsers say of a wrong URL may quote a part of its password.
     wrong = "expected a URL like postgresql://user:password@host:5432/database"
     try:
-        url = make_url(value.get_secret_value())
+        head, mark, query = value.get_secret_value().partition("?")
+        # For libpq a + stands for itself, for SQLAlchemy for a space.
+        url = make_url(f"{head}{mark}{query.replace('+', '%2B')}")
         unquote(value.get_secret_value(), errors="strict")
     except (ArgumentError, ValueError):
         raise ValueError(wrong) from None
@@ -77,7 +79,7 @@ def _postgresql_url(value: SecretStr | None) -> SecretStr | None:
         raise ValueError(f"{wrong}; an @ in the user, the password or a name is written %40, and a % is written %25")
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError(f"{wrong}, found the scheme {url.drivername!r}")
-    # SQLAlchemy leaves a space as it is, or writes it as + after the ?; libpq takes neither for one.
+    # SQLAlchemy leaves a space as it is, or writes it as + after the ?.
     text = url.set(drivername="postgresql").render_as_string(hide_password=False).replace(" ", "%20")
     head, mark, query = text.partition("?")
     text = f"{head}{mark}{query.replace('+', '%20')}"

@@ -142,7 +142,7 @@ class TestStatus:
         assert data["first_closed_day"] == "2026-01-01"
         assert data["withheld"] == []
         counters = data["counters"]["community_templates"]
-        assert (counters["entities"], counters["entities_off"], counters["drift_total"]) == (5, 4, 4)
+        assert (counters["entities"], counters["entities_off"], counters["drift"]) == (5, 4, 4)
         assert data["last_nightly_run"] is None
         assert data["not_known"] == []
 
@@ -150,7 +150,9 @@ class TestStatus:
         lines = community("status", "--thorough").output.splitlines()
         assert "counters of community_templates: 0 of 15 are off, total drift 0 (mode: apply)" in lines
         counters = json.loads(community("status", "--thorough", "--json").stdout)["bazaar"]["counters"]
-        assert counters["community_templates"] == {"entities": 5, "off": 0, "drift": 0, "alternatives": [ANY]}
+        assert counters["community_templates"] == {
+            "entities": 5, "entities_off": 0, "drift": 0, "truth": ANY, "off": 0, "alternatives": [ANY],
+        }  # fmt: skip
 
     def test_it_says_why_a_day_is_stale(self, gallery: Community) -> None:
         gallery.add_events(DAYS[1:2], 1, "view", salt="late")

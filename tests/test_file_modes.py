@@ -51,6 +51,17 @@ def test_a_wide_folder_and_a_settings_file_with_a_password_are_named_with_what_c
     assert {one.level for one in modes(settings)} == {"ok"}
 
 
+def test_a_lake_in_a_closed_home_is_open_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "state"
+    (home / "lake").mkdir(parents=True)
+    for folder, mode in ((home / "lake", 0o755), (home, 0o700)):
+        folder.chmod(mode)
+    assert [one.level for one in modes(load(home=home))] == ["ok"]
+    home.chmod(0o711)
+    assert [(one.level, one.subject) for one in modes(load(home=home))][-1] == ("warning", "lake modes")
+
+
 def test_a_settings_file_without_secrets_may_be_read_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "community.toml").write_text('[bazaar]\nsource_url = "postgresql://reader@replica/gallery"\n')

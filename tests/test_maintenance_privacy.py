@@ -161,6 +161,25 @@ def test_an_archive_from_before_whose_table_is_gone_is_kept_until_its_columns_ar
     assert pins(upkeep)[0][1] == this_month(OLD + 1).date() - timedelta(days=1)
 
 
+def test_an_archive_that_was_made_narrower_by_a_killed_run_is_recorded_by_the_next(
+    before: Upkeep, upkeep: Upkeep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before.maintain(drop=True)
+    (told,) = wide_archives(upkeep.lake.root, upkeep.deployment)
+    given = told.advice.rpartition("community maintain --platform stories ")[2].replace("--expendable ", "").split()
+    with monkeypatch.context() as patched:
+        kill(patched, Lake, "swap", "after")
+        with pytest.raises(Killed):
+            upkeep.maintain(expendable=given)
+    assert columns(upkeep) == may_leave(upkeep.deployment, "jobs")
+    assert said(upkeep.maintain(), "archived", "gone", "refused") == [(OLD_PART, "gone")]
+    assert days_of_archive(upkeep, tmp_path) == 20
+
+    narrow = cold_file(upkeep).read_bytes()
+    cold_file(upkeep).write_bytes(narrow[:-20] + narrow[-20:].swapcase())
+    assert [what for _, what in said(upkeep.maintain(), "refused", "gone")] == ["refused"], "no other file is taken"
+
+
 def test_an_archive_from_before_that_was_not_detached_yet_is_copied_again(
     before: Upkeep, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,6 +244,14 @@ class TestWrongFiles:
         assert "models may use ref(), source() and config()" in said
         assert not file.exists()
 
+    @pytest.mark.parametrize("template", ["'a' + 1", "1 / 0", "ref()", "'a' * 10 ** 13"])
+    def test_a_template_that_fails_while_it_is_rendered(self, tmp_path: Path, template: str) -> None:
+        assert "does not render: " in self.load(tmp_path, sql=f"{{{{ {template} }}}} {self.SQL}")
+
+    def test_a_template_that_calls_itself_without_an_end(self, tmp_path: Path) -> None:
+        endless = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"
+        assert "does not render: " in self.load(tmp_path, sql=f"{endless} {self.SQL}")
+
     def test_a_last_select_whose_columns_nobody_can_tell(self, tmp_path: Path) -> None:
         assert "must name its columns" in self.load(tmp_path, sql="select * from {{ source('p', 'x') }}")
 

@@ -167,10 +167,10 @@ class TestWhereTheyComeFrom:
         assert given == ("cl@rk", unquote(password), "db.example", "6432", "app")
 
     def test_what_stands_after_the_question_mark_means_the_same_to_libpq(self) -> None:
-        url = "postgresql:///app?host=/a%20b/c%2Bd&user=the%20clerk&password=p%2Bw%25"
+        url = "postgresql:///app?host=/a%20b/c++/d%2Be&user=the%20clerk&password=p+w%25"
         set_ = load(bazaar={"source_url": url}).bazaar.source_url
         assert set_ is not None
-        expected = {"dbname": "app", "host": "/a b/c+d", "user": "the clerk", "password": "p+w%"}
+        expected = {"dbname": "app", "host": "/a b/c++/d+e", "user": "the clerk", "password": "p+w%"}
         assert conninfo_to_dict(set_.get_secret_value()) == conninfo_to_dict(url) == expected
 
     def test_a_tilde_is_the_home_of_the_user(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

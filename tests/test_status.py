@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import dagster as dg
 import psycopg
 import pytest
 
+from community_pipelines import plan as planning
 from community_pipelines.databases import DatabaseError
 from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
 from community_pipelines.nightly import last_nightly_run
-from community_pipelines.plan import STATES, Plan
+from community_pipelines.plan import STATES, Plan, make_plan
 from tests.community import community
 from tests.flows import at, day, number
 from tests.gallery import Gallery, make_gallery
@@ -68,6 +71,28 @@ def test_a_late_day_that_was_withheld_since_is_not_asked_for_again(gallery: Gall
     assert gallery.plan(2, thorough=False).days(RAW, "withheld") == [day(1)]
 
 
+def test_a_day_that_is_equal_again_or_archived_since_is_not_late(gallery: Gallery) -> None:
+    event = gallery.add_event(TEMPLATE, "view", at(1))
+    assert gallery.plan(2).days(RAW, "stale") == [day(1)]
+    gallery.sql("delete from community_events where id = %s", (event,))
+    place = gallery.deployment
+    compared = make_plan(gallery.settings, place, gallery.steps, compare=[day(1)])
+    assert compared.states[RAW][day(1)].state == "done", "what was just compared counts"
+    assert make_plan(gallery.settings, place, gallery.steps, compare=[]).states[RAW][day(1)].state == "stale"
+    with patch.object(planning, "pinned_days", lambda deployment, stream: {day(1): None}):
+        assert make_plan(gallery.settings, place, gallery.steps, compare=[]).states[RAW][day(1)].state == "done"
+
+
+def test_a_comparison_that_cannot_be_kept_is_a_note(gallery: Gallery) -> None:
+    folder = gallery.lake.compared("bazaar").parent
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    plan = gallery.plan(2)
+    assert plan.days(RAW, "done") == [day(n) for n in range(3)]
+    (note,) = plan.notes
+    assert note.startswith("cannot write what was found late in bazaar into ")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"at": "yesterday", "late": {}}', '{"at": 1}'])
 def test_a_comparison_that_cannot_be_read_is_none(gallery: Gallery, text: str) -> None:
     path = gallery.lake.compared("bazaar")
@@ -113,13 +138,15 @@ def test_the_command_ends_well_without_any_database(gallery: Gallery, monkeypatc
     monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", NOWHERE)
     monkeypatch.setenv("COMMUNITY_DATABASE_URL", NOWHERE)
     result = community("status", "--json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output
     data = json.loads(result.stdout)["bazaar"]
     assert data["assets"][RAW]["done"] == [str(day(n)) for n in range(3)]
     assert len(data["not_known"]) == 4
     assert any(note.startswith("the last nightly run is not known: ") for note in data["not_known"])
     assert any(note.startswith("the drift of community_templates is not known: ") for note in data["not_known"])
-    assert community("status").exit_code == 0
+    shown = community("status")
+    assert shown.exit_code == 2
+    assert "this is what the lake knows" in shown.output
     assert community("status", "--thorough").exit_code == 2
 
 

@@ -99,6 +99,8 @@ def test_a_mutation_of_a_foreign_host_or_page_is_refused(untouched: Ui, headers:
         ("GET", BY_GET, [], None, "asked by POST"),
         ("GET", BY_GET, [("accept", "*/*"), ("origin", "http://evil.example")], None, "another origin"),
         ("GET", BY_GET.replace("graphql?", "%67raphql?"), [], None, "asked by POST"),
+        ("GET", BY_GET.replace("graphql?", "graphql%0A?"), [], None, "control character"),
+        ("GET", BY_GET.replace("graphql?", "graphql%0A?"), [("accept", "text/html")], None, "control character"),
         ("HEAD", BY_GET, [], None, ""),
         ("POST", BY_GET, [], "", "content type"),
         ("POST", BY_GET, [FORM], "", "content type"),

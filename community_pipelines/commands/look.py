@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from community_pipelines.commands.plumbing import NO, as_json, command, load, print_json, withheld_lines
+from community_pipelines.commands.plumbing import NO, WRONG, as_json, command, load, print_json, withheld_lines
 
 if TYPE_CHECKING:
     from community_pipelines.platforms.deployment import Deployment
@@ -23,8 +23,8 @@ def status(thorough: bool, as_json: bool) -> None:
     """Which days are done, stale, withheld or missing.
 
     Also the last nightly run, and how far the counters had drifted. What came late is what the last comparison
-    found, and when; --thorough compares now. A database that does not answer is named, and the rest is shown.
-    Exit code 1 when a day is withheld.
+    found, and when; --thorough compares now. Where a database does not answer, the rest is shown.
+    Exit code 1 when a day is withheld, 2 when a database did not answer.
 
     \b
     Example:
@@ -37,7 +37,7 @@ def status(thorough: bool, as_json: bool) -> None:
 
     settings = load()
     data: dict[str, Any] = {}
-    kept = 0
+    kept = unknown = 0
     for one in flows(settings):
         name = one.platform.name
         place = deployment(settings, one.platform)
@@ -45,6 +45,7 @@ def status(thorough: bool, as_json: bool) -> None:
         counted = _counted(place, thorough, plan.notes)
         nightly = _nightly(settings, name, plan.notes)
         kept += len(plan.withheld)
+        unknown += len(plan.notes)
         data[name] = {
             "closed_days": len(plan.closed),
             "first_closed_day": plan.closed[0] if plan.closed else None,
@@ -82,7 +83,7 @@ def status(thorough: bool, as_json: bool) -> None:
         say(f"last nightly run: {ran}")
     if as_json:
         print_json(data)
-    sys.exit(NO if kept else 0)
+    sys.exit(WRONG if unknown else NO if kept else 0)
 
 
 def _nightly(settings: Settings, platform: str, notes: list[str]) -> dict[str, str] | None:
@@ -117,8 +118,10 @@ def _drift_now(place: Deployment, counters: CounterTable) -> tuple[dict[str, Any
     name, drift = counters.table.name, measure(place, counters)
     facts = {
         "entities": drift.entities,
-        "off": len(drift.drifts),
+        "entities_off": len({one.entity for one in drift.drifts}),
         "drift": drift.drift_total,
+        "truth": drift.truth_total,
+        "off": len(drift.drifts),
         "alternatives": [beside.totals for beside in drift.alternatives],
     }
     line = (
@@ -140,7 +143,7 @@ def _drift_then(place: Deployment, counters: CounterTable) -> tuple[dict[str, An
     done = f"refused: {last.refused}" if last.refused else f"{last.corrected:,} corrected"
     line = (
         f"counters of {name}, reconciled {last.at:%Y-%m-%d %H:%M} UTC: {last.entities_off:,} of {last.entities:,} "
-        f"entities were off, total drift {last.drift_total:,}; {done} (mode: {last.mode})"
+        f"entities were off, total drift {last.drift:,}; {done} (mode: {last.mode})"
     )
     return vars(last), [line]
 

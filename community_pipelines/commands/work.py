@@ -287,6 +287,7 @@ def release(platform: str, day: date, reason: str) -> None:
     from community_pipelines.flows import flow
     from community_pipelines.platforms.deployment import deployment
     from community_pipelines.quality import withheld
+    from community_pipelines.report import errors
 
     one = flow(platform)
     if not reason.strip():
@@ -297,7 +298,7 @@ def release(platform: str, day: date, reason: str) -> None:
         released = withheld.release(connection, platform, day, getpass.getuser(), reason)
     for entry in kept:
         if entry.asset not in released:
-            click.echo(f"{platform}/{entry.asset} {day} cannot be released: {entry.why}", err=True)
+            errors.print(f"{platform}/{entry.asset} {day} cannot be released: {entry.why}", soft_wrap=True)
     if not released:
         stop_with(
             f"nothing of {platform} that can be released is withheld for {day}; see `{own_name()} status`", code=NO

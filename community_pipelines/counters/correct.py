@@ -224,8 +224,8 @@ class Recorded:
     mode: str
     entities: int
     entities_off: int
-    drift_total: int
-    truth_total: int
+    drift: int
+    truth: int
     corrected: int
     refused: str | None
     at: datetime

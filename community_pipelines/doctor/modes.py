@@ -20,21 +20,30 @@ _SECRET = re.compile(r"://[^/\s:@\"']*:[^@\s\"']+@|password\s*=|webhook_url")
 
 def modes(settings: Settings) -> Iterator[Diagnosis]:
     """Names what is open to other users of this machine, with the command that closes it."""
-    for subject, folder in (("home modes", settings.home), ("lake modes", settings.lake_folder)):
-        if folder.is_dir():
-            yield _folder(subject, folder)
+    yield from _folder("home modes", settings.home)
+    if not _behind(settings.home.absolute(), settings.lake_folder.absolute()):
+        yield from _folder("lake modes", settings.lake_folder)
     for file in {Path(CONFIG_FILE).absolute(), (settings.home / CONFIG_FILE).absolute()}:
         if file.is_file() and _mode(file) & UMASK and _SECRET.search(file.read_text(errors="replace")):
             seen = f"{file} holds secrets, and other users of this machine may open it ({_mode(file):04o})"
             yield Diagnosis(MACHINE, "settings file", "warning", seen, f"chmod go= {shlex.quote(str(file))}")
 
 
-def _folder(subject: str, folder: Path) -> Diagnosis:
+def _behind(home: Path, lake: Path) -> bool:
+    """Whether nobody else gets to the lake, since a folder of the home that it is in is closed."""
+    inside = [path for path in lake.parents if path.is_relative_to(home)]
+    return lake.is_relative_to(home) and any(path.is_dir() and not _mode(path) & PASSING for path in inside)
+
+
+def _folder(subject: str, folder: Path) -> Iterator[Diagnosis]:
+    if not folder.is_dir():
+        return
     wide = dict(_wide(folder.absolute()))
     if not wide:
-        return Diagnosis(MACHINE, subject, "ok", f"{folder} is open to its owner alone")
+        yield Diagnosis(MACHINE, subject, "ok", f"{folder} is open to its owner alone")
+        return
     listed = ", ".join(f"{path} ({_mode(path):04o})" for path in wide)
-    return Diagnosis(
+    yield Diagnosis(
         MACHINE, subject, "warning", f"other users of this machine may open {listed}", "\n".join(wide.values())
     )
 

@@ -6,11 +6,11 @@ One small file for each platform, beside its day files.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import writing_to
@@ -33,9 +33,10 @@ def remember_comparison(lake: Lake, platform: str, compared: Compared) -> None:
     """Keeps it in the place of the one before. Raises LakeError when the lake cannot be written."""
     path = lake.compared(platform)
     late = {stream: {str(day): list(print_) for day, print_ in days.items()} for stream, days in compared.late.items()}
-    with writing_to(path.parent, f"what was found late in {platform}"):
+    what = f"what was found late in {platform}"
+    with writing_to(path.parent, what), lake.staging(platform, f"compared-{uuid4().hex}") as folder:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished = folder / path.name
         unfinished.write_text(json.dumps({"at": compared.at.isoformat(), "late": late}))
         unfinished.replace(path)
 

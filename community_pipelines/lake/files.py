@@ -37,7 +37,7 @@ _OURS = re.compile(
     | dimensions/{_PLATFORM_AND_NAME}/data\.parquet
     | cold/{_PLATFORM_AND_NAME}/[^/.][^/]*\.parquet
     | staging/{_PLATFORM_AND_NAME}/.+
-    | compared/[^/.][^/]*\.json(\.\d+)?
+    | compared/[^/.][^/]*\.json
     """,
     re.VERBOSE,
 )

@@ -20,8 +20,10 @@ from psycopg import errors, sql
 from community_pipelines.databases import Connection, connect, writing
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.ledger import LakeError
+from community_pipelines.lake.seal import verify
 from community_pipelines.maintenance.cold import (
     ArchiveError,
+    ColdFile,
     contents,
     contents_of_file,
     copy_out,
@@ -236,6 +238,8 @@ class Archive:
     def _gone(self, record: Record, dry_run: bool) -> Iterator[Step]:
         """A partition whose table was dropped: its file is all that there is."""
         name, path = record.partition_name, self.lake.root / record.file
+        if not dry_run and (narrowed := self._narrowed(record)) is not None:
+            record = self._record_gone(narrowed, record)
         columns = self._columns(record)
         if columns is None:
             raise LakeError(f"its table is gone and {path} is not the archive; bring the file back from a backup")
@@ -243,17 +247,37 @@ class Archive:
         if wide and not self._not_expendable(wide) and not dry_run:
             with self.lake.staging(self.deployment.platform.name, f"cold-{uuid4().hex}") as folder:
                 cold, staged = without(self.connection, self.deployment, path, wide, folder)
-                with self.connection.transaction():
-                    record = write_record(self.connection, cold, record.file, pinned=True)
-                    self._mark(record, "detached_at")
-                    self._mark(record, "dropped_at")
-                    self.lake.swap(staged, path)
+                self.lake.swap(staged, path)
+                record = self._record_gone(cold, record)
             yield Step(name, "archived", record.rows, f"again, without {', '.join(wide)}")
             return
         if record.dropped_at is None and not dry_run:
             self._mark(record, "dropped_at")
         why = f"its rows are in {record.file}" if record.dropped_at else "somebody else dropped it"
         yield Step(name, "gone", record.rows, why)
+
+    def _narrowed(self, record: Record) -> ColdFile | None:
+        """The archive of a dropped partition that was written again with fewer columns, by a run that was killed
+        before it could record it; None for every other file."""
+        path = self.lake.root / record.file
+        try:
+            cold = read_footer(path)
+            of = (cold.platform, cold.table, cold.partition, cold.first_day, cold.last_day, cold.rows)
+        except LakeError:
+            return None
+        same = of == (
+            self.deployment.platform.name, self.one.table.name, record.partition_name, record.first_day,
+            record.last_day, record.rows,
+        )  # fmt: skip
+        recorded = cold.contents == record.contents
+        return cold if same and not recorded and not self._too_many(cold.columns) and verify(path) else None
+
+    def _record_gone(self, cold: ColdFile, old: Record) -> Record:
+        with self.connection.transaction():
+            record = write_record(self.connection, cold, old.file, pinned=True)
+            self._mark(record, "detached_at")
+            self._mark(record, "dropped_at")
+        return record
 
     def _compared(self, record: Record) -> Iterator[Step]:
         """Compares a table that was detached with its file: rows may have come until the very end, and a file from

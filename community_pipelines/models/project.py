@@ -126,8 +126,10 @@ def _template(text: str) -> jinja2.Template:
 def _render(path: Path, text: str, ref: Callable[[str], Relation], source: Callable[[str, str], Relation]) -> str:
     try:
         return _template(text).render(ref=ref, source=source, config=lambda **_: "")
-    except (jinja2.TemplateError, OverflowError) as error:
-        raise ModelError(f"{path} does not render: {error}; models may use ref(), source() and config()") from None
+    # A template can fail in any way: it divides by zero, calls itself, asks for all memory.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ModelError(f"{path} does not render: {reason}; models may use ref(), source() and config()") from None
 
 
 @cache
