@@ -47,17 +47,22 @@ def serve(listening: socket.socket, workspace: Path, hosts: Sequence[str]) -> in
             Guard(app, allowed), log_level="warning", proxy_headers=False, timeout_graceful_shutdown=_LAST_SECONDS
         )
         server = uvicorn.Server(config)
-        ended = threading.Thread(target=_end_with, args=(process, server), daemon=True)
-        ended.start()
+        by_itself = threading.Event()
+        threading.Thread(target=_end_with, args=(process, server, by_itself), daemon=True).start()
         server.run(sockets=[listening])
-        print(f"error: the Dagster daemon ended by itself with code {process.poll()}", file=sys.stderr)
-        return 1
+        # A Ctrl-C ends the server, too, and not always as an exception: asyncio keeps one that comes at its very end.
+        if by_itself.is_set():
+            print(f"error: the Dagster daemon ended by itself with code {process.poll()}", file=sys.stderr)
+            return 1
     return 0
 
 
-def _end_with(process: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+def _end_with(process: subprocess.Popen[bytes], server: uvicorn.Server, by_itself: threading.Event) -> None:
     process.wait()
-    server.should_exit = True
+    # One that was interrupted with the server ends after it was told to.
+    if not server.should_exit:
+        by_itself.set()
+        server.should_exit = True
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 
 from community_pipelines.settings import Settings
 
@@ -55,9 +56,18 @@ class Terminal:
                 break
         self.until("lake> ")
 
-    def until(self, text: str) -> str:
+    def stop_query(self) -> None:
+        """Ctrl-C while a query runs; pressed again where the machine is so busy that it has not begun."""
+        for _ in range(10):
+            self.type("\x03")
+            with suppress(AssertionError):
+                self.until("stopped", seconds=6)
+                return
+        raise AssertionError(f"the query is not stopped after {self.said!r}")
+
+    def until(self, text: str, seconds: float = 60) -> str:
         """What was said up to and including that text, and after the last call."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + seconds
         while text not in self.said:
             assert time.monotonic() < deadline, f"{text!r} does not come after {self.said!r}"
             if select.select([self.ours], [], [], 0.2)[0]:

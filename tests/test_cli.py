@@ -161,6 +161,7 @@ class TestStatus:
             lines = community("status", "--thorough").output.splitlines()
         finally:
             gallery.rows("delete from community_events where id = md5('late/2026-01-02/1')::uuid")
+            community("status", "--thorough")
         assert f"stale in {RAW}: 2026-01-02 (the source has other rows than the file)" in lines
 
 

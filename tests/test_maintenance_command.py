@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines import definitions
+from community_pipelines import flows
 from community_pipelines.flows import Flow
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from tests.community import community, unwrapped
@@ -19,7 +19,7 @@ from tests.upkeep import JOBS, OLD_JOBS, STREAM, Upkeep, make_upkeep, part
 def upkeep(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upkeep:
     """A platform with partitioned jobs, under a name that has settings."""
     platform = replace(BAZAAR, tables=(JOBS,), streams=(STREAM,), snapshots=None, partitioned=(OLD_JOBS,))
-    monkeypatch.setattr(definitions, "FLOWS", (Flow(platform, ()),))
+    monkeypatch.setattr(flows, "FLOWS", (Flow(platform, ()),))
     monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", database)
     # Not the state folder beside the project, which may say another first day.
     monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path))

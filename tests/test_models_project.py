@@ -244,7 +244,7 @@ class TestWrongFiles:
         assert "models may use ref(), source() and config()" in said
         assert not file.exists()
 
-    @pytest.mark.parametrize("template", ["'a' + 1", "1 / 0", "ref()", "'a' * 10 ** 13"])
+    @pytest.mark.parametrize("template", ["'a' + 1", "1 / 0", "ref()"])
     def test_a_template_that_fails_while_it_is_rendered(self, tmp_path: Path, template: str) -> None:
         assert "does not render: " in self.load(tmp_path, sql=f"{{{{ {template} }}}} {self.SQL}")
 

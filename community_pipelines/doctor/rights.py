@@ -137,7 +137,7 @@ def snapshot_needs(deployment: Deployment) -> SnapshotNeeds:
 
     reading = [need(table, select=every(table)) for table in (snapshots.users, snapshots.projects, snapshots.scenes)]
     rows, scenes = snapshots.templates, snapshots.template_scenes
-    publishing = [need(table, select=["id"]) for table in (snapshots.users, snapshots.projects)]
+    publishing = [need(snapshots.users, select=["id"]), need(snapshots.projects, select=["id", "userId"])]
     publishing += [need(table, select=every(table), insert=every(table)) for table in (rows, scenes)]
     return SnapshotNeeds(reading, publishing, [need(rows, update=snapshots.changes)])
 
