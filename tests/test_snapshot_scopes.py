@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from community_pipelines.settings import ALLOWED_IMPORTS
-from community_pipelines.snapshots.tsx import examine
+from community_pipelines.snapshots.tsx import _parsed, examine
 
 COMPONENT = "export default function Scene() { return null; }\n"
 
@@ -261,3 +263,34 @@ DENIED = {
 @pytest.mark.parametrize(("rule", "code"), DENIED.values(), ids=DENIED.keys())
 def test_what_reaches_outside_is_found_however_it_is_written(rule: str, code: str) -> None:
     assert rules(code) == [rule]
+
+
+SCENE = """import { useCurrentFrame } from 'remotion';
+
+export default function Scene() {
+  const top = useCurrentFrame();
+  const rows = [1, 2].map((row) => ({ top: top * row, row }));
+  class Box<T extends number> { a?: T }
+  enum Edge { top = 1, all = top }
+  for (const { fetch, ...frames } of rows) { try { run(fetch?.[`a${frames}`]) } catch ({ parent }) { run(parent) } }
+  return (
+    <div style={{ padding: 4 }}>
+      {rows.map(({ top, row }) => <p key={row} style={{ top }} {...{ href: '#' }}>{row}</p>)}
+    </div>
+  );
+}
+import w = Edge.all; namespace parent { export const self = window.innerWidth }
+"""
+
+
+@pytest.mark.parametrize("code", ["{" * 5 + "let top;", "{" * 5 + "var top;", SCENE[: SCENE.index("top }} {")]])
+def test_where_the_whole_is_no_program_names_are_declared_as_well(code: str) -> None:
+    assert _parsed(code.encode(), time.thread_time() + 60).root_node.type == "ERROR"
+    assert "syntax" in rules(code, component="")
+
+
+def test_a_scene_that_is_cut_off_or_lacks_a_character_has_findings_and_no_more() -> None:
+    assert rules(SCENE, component="") == []
+    for at in range(len(SCENE)):
+        for code in (SCENE[:at], SCENE[at:], SCENE[:at] + SCENE[at + 1 :]):
+            rules(code, component="")

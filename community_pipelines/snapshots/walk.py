@@ -105,6 +105,8 @@ class Walk:
 
     def run(self, root: Node) -> list[Found]:
         """What is found, in no order. Raises TooSlow when the thread's clock shows more than `until`."""
+        # The root of what does not parse is no program.
+        self._scopes.enter()
         self._waiting.append(_Place(root, None))
         while self._waiting:
             step = self._waiting.pop()
@@ -117,6 +119,7 @@ class Walk:
                 self._push(step, step.node.named_children)
             else:
                 handler(self, step)
+        self._scopes.leave()
         return [*self._found, *self._scopes.undeclared()]
 
     def _count(self) -> None:
@@ -148,7 +151,7 @@ class Walk:
 
     def _block(self, place: _Place) -> None:
         around = place.up.kind if place.up is not None else ""
-        takes_vars = around in _FUNCTIONS or around in ("", "class_static_block", "internal_module", "module")
+        takes_vars = around in _FUNCTIONS or around in ("class_static_block", "internal_module", "module")
         self._scope(place, place.node.named_children, takes_vars)
 
     def _declare(self, name: Node | None, var: bool = False) -> None:
@@ -627,7 +630,6 @@ def _argument(call: Node, place: int) -> Node | None:
 
 
 _HANDLERS: dict[str, Callable[[Walk, _Place], None]] = {
-    "program": Walk._block,
     "statement_block": Walk._block,
     "switch_body": Walk._block,
     "for_statement": Walk._block,
