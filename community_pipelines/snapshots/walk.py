@@ -7,7 +7,7 @@ ways never share a step, so that all of them together are as long as the code.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import thread_time
 from typing import TYPE_CHECKING
@@ -77,6 +77,14 @@ _CLOCK_EVERY = 256
 
 class TooSlow(Exception):
     """The budget of time is spent."""
+
+
+def in_time(nodes: Iterable[Node], until: float) -> Iterator[Node]:
+    """The same nodes. Raises TooSlow when the thread's clock shows more than `until`."""
+    for number, node in enumerate(nodes):
+        if number % _CLOCK_EVERY == 0 and thread_time() > until:
+            raise TooSlow
+        yield node
 
 
 class _Place:
