@@ -32,6 +32,12 @@ SCENES = {
     "arguments": lambda n: "setTimeout(" + "a, " * n + "'b')",
     "elements": lambda n: "a = " + "<b href={" * n + "'x'" + "}/>" * n,
     "attributes": lambda n: "a = <b " + "href='x' " * n + "/>",
+    "windows of events": lambda n: "a" + "!.view!.document" * n,
+    "constructors of this": lambda n: "class A { a() { " + "new this.constructor(() => " * n + "1" + ")" * n + " } }",
+    "methods of classes": lambda n: "(class { a() { this.constructor; " * n + "} })" * n,
+    "timers": lambda n: "setTimeout(" * n + "...a" + ")" * n,
+    "events": lambda n: "a.onclick = " * n + "'x'",
+    "forms": lambda n: "a = " + "<form action={" * n + "'x'" + "}/>" * n,
     "keys": lambda n: "a = { " + "href: 'x', " * n + "}",
 }  # fmt: skip
 
