@@ -70,6 +70,21 @@ def test_an_over_long_title_is_refused_and_the_rest_of_the_folder_is_published(
     assert [row[0] for row in published(gallery)] == ["after", "before"]
 
 
+def test_a_scene_that_is_cut_off_in_its_middle_is_refused_and_the_rest_of_the_folder_is_published(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    write(tmp_path / "1.json", good("before"))
+    whole = (
+        "export default () => {\n  const top = 1;\n  return <div>{rows.map((row) => <p>{top * row}</p>)}</div>;\n};\n"
+    )
+    write(tmp_path / "2.json", export(scene(whole[: whole.index("p>)")]), title="cut"))
+    write(tmp_path / "3.json", good("after"))
+    outcomes = ingested(gallery, tmp_path)
+    assert statuses(outcomes) == ["created", "rejected", "created"]
+    assert "syntax" in [rule for rule, _ in rules(outcomes[1])]
+    assert [row[0] for row in published(gallery)] == ["after", "before"]
+
+
 def test_what_a_column_of_the_app_does_not_hold_is_an_error_of_that_project_alone(
     gallery: Gallery, tmp_path: Path
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from community_pipelines.settings import ALLOWED_IMPORTS
-from community_pipelines.snapshots.tsx import examine
+from community_pipelines.snapshots.tsx import _parsed, examine
 
 COMPONENT = "export default function Scene() { return null; }\n"
 
@@ -85,6 +87,28 @@ end')",
     "a type that is imported from its own project": "import type { Props } from './types'",
     "a type that is exported from its own project": "export type { Props } from './types'",
     "variance of a type": "interface Box<in out T> { a: T }\ntype In<in T, out U> = (a: T) => U\nclass C<out T> {}",
+    "a copy of itself": "class A { copy(a) { return new this.constructor(a) } }",
+    "a copy of itself in a function of a method": "class A { all(r) { return r.map(a => new this.constructor(a)) } }",
+    "its own class by a cast": "class A { copy() { const B = this.constructor as typeof A; return new B() } }",
+    "its own class in a getter": "class A { get kind() { return (this.constructor as typeof A).kind } }",
+    "what a form does": "run(<form action={save}/>, <button formAction={save}/>, <form action={go ? a : b}/>)",
+    "an action that is no form's": "run(<Menu action='open'/>)",
+    "what happens on an event": "node.onclick = () => run(); node.onload = null; window.onresize = go",
+    "a member that begins like an event": "state.one = 'a'; state.only = 'b'; state.onlyText = 'c'; run.once('a')",
+    "asking what happens on an event": "if (node.onclick === 'x') run(node.onclick)",
+    "a timer that is kept": "const t = setTimeout(() => run('x'), 5); clearTimeout(t)",
+    "a timer of the window": "window.setTimeout(go, 5); (window as any).setInterval(() => 1, 5); setTimeout?.(go)",
+    "a timer's type": "const t = useRef<ReturnType<typeof setTimeout>>(); let u: ReturnType<typeof window.setTimeout>",
+    "a timer of its own": "const setTimeout = later; setTimeout('x'); const t = setTimeout; setTimeout.call(1, 'x')",
+    "asking for a timer": "if (typeof setTimeout === 'function' && window.setInterval) run(); setTimeout",
+    "a promise of a timer": "await new Promise(done => setTimeout(done)); await new Promise(r => void setTimeout(r))",
+    "asking for a window": "run(typeof open === 'function', 'open' in window, typeof window.postMessage, !window.open)",
+    "a state that is open": "const [open, setOpen] = useState(false); run(open, <details open={open}/>, { open })",
+    "what opens of another": "dialog.open(); const { open: o, postMessage } = port; o('x'); port.postMessage(1)",
+    "a view that is none of an event": "run(camera.view.top, a.view.location, b.view.open(), c.view[name], e.view)",
+    "an element of a namespace": "run(<svg:rect xlink:href='#a'/>)",
+    "a frame of another": "import { IFrame } from 'lucide-react'; export { IFrame as F } from 'lucide-react'",
+    "a name of remotion": "import { Img as IFrame } from 'remotion'; run(<IFrame/>)",
 }  # fmt: skip
 
 
@@ -255,9 +279,110 @@ DENIED = {
     "the environment of a cast": ("process-env", "(process as any)['env']"),
     "a reordering in a comment": ("reordered-text", "/* \u202e } if (admin) { \u2066 */"),
     "a reordering in a text": ("reordered-text", "run('a\u2067b')"),
+    "an element's document": ("document-cookie", "run(node.ownerDocument.cookie)"),
+    "an element's document that is led away": ("navigation", "node.ownerDocument!.location = 'x'"),
+    "an element's document that is written": ("dangerous-html", "node.ownerDocument.write(text)"),
+    "an element's document by another name": ("computed-global", "const d = node.ownerDocument"),
+    "the window of an event": ("network", "go(e => e.view.fetch('/a'))"),
+    "the window of an event by a cast": ("network", "(e.nativeEvent.view as any)?.['fetch']('/a')"),
+    "the document of an event's window": ("document-cookie", "run(e.view!.document.cookie)"),
+    "the window of an event's window": ("network", "e.view.window.fetch('/a')"),
+    "a window taken out of a document": ("computed-global", "const { defaultView: w } = document"),
+    "a window taken out of an element": ("computed-global", "const { contentWindow } = node"),
+    "a document taken out of an element": ("computed-global", "const { contentDocument: d } = ref.current"),
+    "a window taken out deeply": ("computed-global", "const { ownerDocument: { defaultView: q } } = node"),
+    "a window taken out later": ("computed-global", "let w; ({ contentWindow: w } = node)"),
+    "a window taken out by its name": ("computed-global", "let contentWindow; ({ contentWindow } = node)"),
+    "a window taken out with a default": ("computed-global", "let contentWindow; ({ contentWindow = 1 } = node)"),
+    "a window taken out by a sum": ("computed-global", "const { ['content' + 'Window']: w } = node"),
+    "a window that is a parameter": ("computed-global", "run(({ contentWindow }) => contentWindow.eval('x'))"),
+    "a window of a loop": ("computed-global", "for (const { contentWindow: w } of nodes) w.eval('x')"),
+    "a constructor that is taken out later": ("function-constructor", "let constructor; ({ constructor } = () => 1)"),
+    "a constructor of this that is called": ("function-constructor", "class A { go() { this.constructor('go()') } }"),
+    "a constructor of this constructor": (
+        "function-constructor", "class A { go() { new this.constructor.constructor('go()') } }",
+    ),
+    "a constructor of this in no class": (
+        "function-constructor", "function F() { return new this.constructor('go()') }",
+    ),
+    "a constructor of this in a function of a method": (
+        "function-constructor", "class A { go() { (function () { new this.constructor('go()') }).call(F) } }",
+    ),
+    "a constructor of this in a field of a method's class": (
+        "function-constructor", "class A { go() { class B { static a = new this.constructor('go()') } } }",
+    ),
+    "a constructor of a class": ("function-constructor", "class A { static go() { new this.constructor('go()') } }"),
+    "a constructor of an object's function": (
+        "function-constructor", "const a = { go() { return new this.constructor('go()') } }",
+    ),
+    "another window by another name": ("navigation", "const o = window.open"),
+    "another window by a bare name": ("navigation", "const o = open"),
+    "another window taken out": ("navigation", "const { open: o } = window"),
+    "another window called in another way": ("navigation", "window.open.call(null, '/a')"),
+    "a message by another name": ("messages", "const p = postMessage"),
+    "a message taken out": ("messages", "const { postMessage: p } = window"),
+    "a timer taken out": ("string-timer", "const { setTimeout: t } = window"),
+    "a timer by another name": ("string-timer", "const t = window.setTimeout"),
+    "a timer that is given": ("string-timer", "run(setInterval)"),
+    "a timer called in another way": ("string-timer", "setTimeout.call(null, 'go()')"),
+    "a timer applied": ("string-timer", "window.setTimeout['apply'](null, ['go()'])"),
+    "a timer with what is spread": ("string-timer", "setTimeout(...['go()'])"),
+    "a timer of a template": ("string-timer", "setTimeout`go()`"),
+    "a timer in brackets": ("string-timer", "(0, setTimeout)('go()')"),
+    "an event that runs a text": ("dangerous-html", "node.onclick = 'go()'"),
+    "an event that runs a sum": ("dangerous-html", "(node as any)['on' + 'load'] = 'go(' + 1 + ')'"),
+    "an event that runs a template": ("dangerous-html", "window.onerror = (`go()` as any)"),
+    "an address with many blanks": ("script-address", f"run(<a href=\"{' ' * 250}javascript:go()\"/>)"),
+    "an address with many hidden characters": ("script-address", f"run(<a href='ja{'&#9;' * 250}vascript:go()'/>)"),
+    "where a form goes by a template": ("navigation", "run(<form action={`/${a}`}/>)"),
+    "where a button goes by a sum": ("navigation", "run(<button formAction={host + '/a'}/>)"),
+    "a script of a namespace": ("embedded-content", "run(<svg><svg:script href='/a'/></svg>)"),
+    "a page of a namespace": ("embedded-content", "run(<svg:iframe/>)"),
+    "a script of a namespace with blanks": ("embedded-content", "run(<svg : Script href='/a'></svg : Script>)"),
+    "a script of a namespace with a comment": ("embedded-content", "run(<svg/* a */:script/>)"),
+    "a script that is created with a namespace": ("embedded-content", "document.createElementNS(svg, 'svg:script')"),
+    "an address of a drawing with blanks": ("script-address", "run(<a xlink : href='javascript:go()'/>)"),
+    "a page inside of all of it": ("embedded-content", "import * as R from 'remotion'; run(<R.IFrame src='/a'/>)"),
+    "a page inside of remotion's default": ("embedded-content", "import R from 'remotion'; const { IFrame: Z } = R"),
+    "a page inside of remotion by an index": ("embedded-content", "import R from 'remotion'; run(R['IFrame'])"),
+    "a page inside of remotion by a text": ("embedded-content", "import { 'IFrame' as Q } from 'remotion'"),
+    "a page inside of remotion, by an escape": ("escaped-identifier", r"import { IFr\u0061me as Q } from 'remotion'"),
+    "a page inside of remotion that is handed on": ("embedded-content", "export { IFrame } from 'remotion'"),
+    "a page inside of a part of remotion": ("embedded-content", "import { IFrame as Q } from 'remotion/no-react'"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("rule", "code"), DENIED.values(), ids=DENIED.keys())
 def test_what_reaches_outside_is_found_however_it_is_written(rule: str, code: str) -> None:
     assert rules(code) == [rule]
+
+
+SCENE = """import { useCurrentFrame } from 'remotion';
+
+export default function Scene() {
+  const top = useCurrentFrame();
+  const rows = [1, 2].map((row) => ({ top: top * row, row }));
+  class Box<T extends number> { copy() { return new (this.constructor as typeof Box)() } }
+  enum Edge { top = 1, all = top }
+  for (const { fetch, ...frames } of rows) { try { run(fetch?.[`a${frames}`]) } catch ({ parent }) { run(parent) } }
+  return (
+    <div style={{ padding: 4 }}>
+      {rows.map(({ top, row }) => <p key={row} style={{ top }} {...{ href: '#' }}>{row}</p>)}
+    </div>
+  );
+}
+import w = Edge.all; namespace parent { export const self = window.innerWidth }
+"""
+
+
+@pytest.mark.parametrize("code", ["{" * 5 + "let top;", "{" * 5 + "var top;", SCENE[: SCENE.index("top }} {")]])
+def test_where_the_whole_is_no_program_names_are_declared_as_well(code: str) -> None:
+    assert _parsed(code.encode(), time.thread_time() + 60).root_node.type == "ERROR"
+    assert "syntax" in rules(code, component="")
+
+
+def test_a_scene_that_is_cut_off_or_lacks_a_character_has_findings_and_no_more() -> None:
+    assert rules(SCENE, component="") == []
+    for at in range(len(SCENE)):
+        for code in (SCENE[:at], SCENE[at:], SCENE[:at] + SCENE[at + 1 :]):
+            rules(code, component="")

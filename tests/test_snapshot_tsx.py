@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -266,3 +268,10 @@ def test_whatever_the_bytes_are_findings_come_back_with_a_place_inside_the_text(
     for one in examine("a", code, ALLOWED_IMPORTS):
         assert one.line is None or 1 <= one.line <= lines
         assert one.column is None or 1 <= one.column <= len(code) + 1
+
+
+def test_threads_look_at_scenes_side_by_side() -> None:
+    # Long enough to be read in parts: in between another thread has its turn.
+    codes = [f"{COMPONENT}// {n}\n" + "const a = [1, 2, 3];\n" * 4_000 for n in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(found, codes * 4)) == [[]] * 32

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from community_pipelines.settings import ALLOWED_IMPORTS
-from community_pipelines.snapshots.tsx import _parsed, examine
-from community_pipelines.snapshots.walk import Walk
+from community_pipelines.snapshots.tsx import _parsed, _without_component, examine
+from community_pipelines.snapshots.walk import TooSlow, Walk
 
 # How a scene of that many uses is written, each way one that is easily looked at once for every other.
 SCENES = {
@@ -32,6 +32,12 @@ SCENES = {
     "arguments": lambda n: "setTimeout(" + "a, " * n + "'b')",
     "elements": lambda n: "a = " + "<b href={" * n + "'x'" + "}/>" * n,
     "attributes": lambda n: "a = <b " + "href='x' " * n + "/>",
+    "windows of events": lambda n: "a" + "!.view!.document" * n,
+    "constructors of this": lambda n: "class A { a() { " + "new this.constructor(() => " * n + "1" + ")" * n + " } }",
+    "methods of classes": lambda n: "(class { a() { this.constructor; " * n + "} })" * n,
+    "timers": lambda n: "setTimeout(" * n + "...a" + ")" * n,
+    "events": lambda n: "a.onclick = " * n + "'x'",
+    "forms": lambda n: "a = " + "<form action={" * n + "'x'" + "}/>" * n,
     "keys": lambda n: "a = { " + "href: 'x', " * n + "}",
 }  # fmt: skip
 
@@ -80,6 +86,14 @@ def test_four_times_the_code_takes_about_four_times_as_long(scene: object) -> No
 def test_what_is_not_looked_through_in_its_time_is_refused_for_that(code: str) -> None:
     (finding,) = examine("a.tsx", f"export default 1;\n{code}".encode(), ALLOWED_IMPORTS, seconds=1e-9)
     assert (finding.file, finding.rule, finding.severity) == ("a.tsx", "too-slow", "error")
+
+
+@pytest.mark.parametrize("code", ["a" + "()" * 2_000 + "; registerRoot;", "export const A = 1;" * 2_000])
+def test_the_search_for_a_component_ends_with_the_time(code: str) -> None:
+    root = _parsed(code.encode(), time.thread_time() + 60).root_node
+    assert _without_component(root, code.encode(), time.thread_time() + 60) is not None
+    with pytest.raises(TooSlow):
+        _without_component(root, code.encode(), until=0)
 
 
 def test_what_was_stopped_leaves_nothing_behind() -> None:

@@ -11,7 +11,7 @@ import re
 MESSAGES = {
     "eval": "eval runs text as code: write the code itself",
     "function-constructor": "a function made from text runs it as code: write the function itself",
-    "string-timer": "a timer with text runs it as code: give it a function, or use the frame",
+    "string-timer": "a timer with text runs it as code: call it by its name with a function, or use the frame",
     "script-address": "an address that is code runs it: write the code itself",
     "dynamic-import": "import() of this is not allowed: import an allowed package at the top",
     "document-cookie": "a template must not read or write cookies",
@@ -39,7 +39,8 @@ _RULES = {
         "fetch", "XMLHttpRequest", "WebSocket", "EventSource", "WebTransport", "RTCPeerConnection", "Image", "Audio",
     ),
     "worker": ("Worker", "SharedWorker", "importScripts"),
-    "messages": ("BroadcastChannel",),
+    "messages": ("BroadcastChannel", "postMessage"),
+    "navigation": ("open",),
     "dangerous-html": ("DOMParser",),
 }  # fmt: skip
 
@@ -50,7 +51,6 @@ LEADS: dict[str, dict[str, str]] = {
         **dict.fromkeys(_GLOBALS, "global"),
         **{name: name for name in ("document", "navigator", "location", "history", "process", "require")},
         **dict.fromkeys(("setTimeout", "setInterval"), "timer"),
-        **{"open": "open", "postMessage": "post"},
         **{name: rule for rule, names in _RULES.items() for name in names},
     },
     "document": {
@@ -63,19 +63,31 @@ LEADS: dict[str, dict[str, str]] = {
     "history": dict.fromkeys(("pushState", "replaceState", "back", "forward", "go"), "navigation"),
     "process": {"env": "process-env"},
 }
-# Objects whose every use has to be readable: under another name nobody sees what is done with them.
-KEPT_IN_SIGHT = frozenset(LEADS)
-# What calling them means.
-CALLS = {"open": "navigation", "post": "messages"}
+# What has to be used where it can be read, and the rule that it breaks under another name, where nobody sees what is
+# done with it.
+KEPT_IN_SIGHT = {**dict.fromkeys(LEADS, "computed-global"), "timer": "string-timer"}
 
 # Of whatever object: these give a global object,
-GLOBAL_OF = {"defaultView": "global", "contentWindow": "global", "contentDocument": "document"}
+GLOBAL_OF = {
+    "defaultView": "global", "contentWindow": "global", "contentDocument": "document", "ownerDocument": "document",
+}  # fmt: skip
+# these are a global object's where they are of a `view`, as events have one (others have a `top` or `open` as well),
+OF_A_VIEW = frozenset(
+    {"window", "globalThis", "document", "navigator", *(name for names in _RULES.values() for name in names)}
+    - {"open", "postMessage"}
+)
+# must not be taken out by a pattern,
+TAKEN_OUT = {
+    "constructor": "function-constructor", "IFrame": "embedded-content", **dict.fromkeys(GLOBAL_OF, "computed-global"),
+}  # fmt: skip
 # make markup from text when they are used, when they are set, and when they are a property that is given,
 HTML_METHODS = frozenset(
     ("insertAdjacentHTML", "setHTMLUnsafe", "parseHTMLUnsafe", "createContextualFragment", "dangerouslySetInnerHTML")
 )
 HTML_TARGETS = frozenset(("innerHTML", "outerHTML", "srcdoc", "srcDoc"))
 HTML_PROPERTIES = frozenset(("dangerouslySetInnerHTML", "srcdoc", "srcDoc"))
+# run a text that they are set to (words of English apart),
+HANDLER = re.compile(r"on(?!(?:e|ce|ly|line|set)$)[a-z]+")
 # and hold an address.
 ADDRESSES = frozenset(
     ("href", "src", "srcset", "srcSet", "xlink:href", "xlinkHref", "action", "formaction", "formAction", "data",
@@ -97,7 +109,7 @@ REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _NAMES = frozenset(
     {
         *LEADS["global"], *GLOBAL_OF, *HTML_METHODS, *HTML_TARGETS, *SUBMITS, *MAKES_ELEMENTS, *SETS_ATTRIBUTES,
-        "constructor", "IFrame",
+        *TAKEN_OUT,
     }
 )  # fmt: skip
 # What is no letter becomes a blank: to look whether a word is one of many is much faster than to look for each.
@@ -106,12 +118,14 @@ _WORDS = frozenset(name.encode() for name in (*_NAMES, "meta"))
 # As a key a name stands for nothing: styles have `top: 0`.
 _KEY = rb"[{,]\s*(?:top|parent|self|open|location|history|process)\s*:"
 _READ = re.compile(rb"%s|(\b(?:%s)\b|\bimport\s*\.\s*meta\b)" % (_KEY, "|".join(sorted(_NAMES)).encode()))
-# Elements, and what may hide a name: texts that are added up, entities, comments. Each is looked for alone, which is
-# much faster.
+# Elements, also of namespaces, handlers, and what may hide a name: texts that are added up, entities, comments. Each is
+# looked for alone, which is much faster.
 _HIDING = tuple(
     re.compile(one)
     for one in (
-        rb"<\s*(?:(?:%s)\b|/[/*])" % "|".join(sorted((*ELEMENTS, "form"))).encode(),
+        rb"<\s*(?:(?:%s)\b|/[/*]|[\w$-]+\s*(?::|/[/*]))" % "|".join(sorted((*ELEMENTS, "form"))).encode(),
+        rb"\.\s*(?:on[a-z]|/[/*])",
+        rb"""on(?<=['"`]on)[a-z]+['"`]""",
         rb"""\+[\s(]*(?:['"`]|/[/*])""",
         rb"""\$\{[\s(]*(?:['"`]|/[/*])""",
         rb"&[#\w]{1,40};",

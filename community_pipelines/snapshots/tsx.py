@@ -16,10 +16,10 @@ from community_pipelines.snapshots.constants import constant, text_of, unwrapped
 from community_pipelines.snapshots.denied import MESSAGES, REORDERS, is_suspicious
 from community_pipelines.snapshots.project import Finding, Severity
 from community_pipelines.snapshots.scopes import Found
-from community_pipelines.snapshots.walk import TooSlow, Walk
+from community_pipelines.snapshots.walk import TooSlow, Walk, in_time
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Tree
+    from tree_sitter import Language, Node, Tree
 
 # Of one scene, as the settings have it.
 _SECONDS = 5.0
@@ -76,7 +76,7 @@ def _examined(file: str, code: bytes, allowed: Sequence[str], until: float) -> l
     if len(code) > _LARGE_TEXT:
         found += _large_texts(root)
     findings = list(_shown(file, code, found))
-    without = _without_component(root, code)
+    without = _without_component(root, code, until)
     if without is not None:
         findings.insert(0, Finding(file, "no-component", without))
     return findings
@@ -95,14 +95,16 @@ def severity_of(rule: str) -> Severity:
 
 
 @cache
-def _parser() -> Parser:
+def _language() -> Language:
     import tree_sitter_typescript
-    from tree_sitter import Language, Parser
+    from tree_sitter import Language
 
-    return Parser(Language(tree_sitter_typescript.language_tsx()))
+    return Language(tree_sitter_typescript.language_tsx())
 
 
 def _parsed(code: bytes, until: float) -> Tree:
+    from tree_sitter import Parser
+
     stopped = False
 
     def chunk(offset: int, _: object) -> bytes:
@@ -111,7 +113,8 @@ def _parsed(code: bytes, until: float) -> Tree:
         # An exception would not stop the parser; nothing more to read does.
         return b"" if stopped else code[offset : offset + _CHUNK]
 
-    tree = _parser().parse(chunk)
+    # A parser of its own: while it asks for more code another thread may parse, too.
+    tree = Parser(_language()).parse(chunk)
     if tree is None or stopped:
         raise TooSlow
     return tree
@@ -171,12 +174,12 @@ def _large_texts(root: Node) -> Iterator[Found]:
         stack += [child for child in node.children if child.end_byte - child.start_byte > _LARGE_TEXT]
 
 
-def _without_component(root: Node, code: bytes) -> str | None:
+def _without_component(root: Node, code: bytes, until: float) -> str | None:
     """Why there is nothing to play: no component is the default, registered, or the only one that is exported."""
-    exports = [child for child in root.children if child.type == "export_statement"]
-    if any(_is_default_export(one, code) for one in exports) or _registers(root, code):
+    exports = [child for child in in_time(root.children, until) if child.type == "export_statement"]
+    if any(_is_default_export(one, code, until) for one in exports) or _registers(root, code, until):
         return None
-    components = list(_components(root, exports, code))
+    components = list(_components(root, exports, code, until))
     if len(components) == 1:
         return None
     if components:
@@ -184,34 +187,34 @@ def _without_component(root: Node, code: bytes) -> str | None:
     return "no component is exported by default or registered: add `export default`"
 
 
-def _is_default_export(node: Node, code: bytes) -> bool:
+def _is_default_export(node: Node, code: bytes, until: float) -> bool:
     if any(child.type == "default" for child in node.children):
         return True
     clause = next((child for child in node.children if child.type == "export_clause"), None)
-    specifiers = clause.named_children if clause is not None else []
+    specifiers = in_time(clause.named_children if clause is not None else [], until)
     names = (one.child_by_field_name("alias") or one.child_by_field_name("name") for one in specifiers)
     return any(name is not None and text_of(code, name) == "default" for name in names)
 
 
-def _components(root: Node, exports: Sequence[Node], code: bytes) -> Iterator[str]:
+def _components(root: Node, exports: Sequence[Node], code: bytes, until: float) -> Iterator[str]:
     """The names of the components that are exported."""
     declared: set[str] = set()
-    for child in root.named_children:
-        declared |= set(_declared(child, code))
-    for one in exports:
+    for child in in_time(root.named_children, until):
+        declared |= set(_declared(child, code, until))
+    for one in in_time(exports, until):
         declaration = one.child_by_field_name("declaration")
         if declaration is not None:
-            yield from _declared(declaration, code)
+            yield from _declared(declaration, code, until)
         elif one.child_by_field_name("source") is None:
             for clause in (child for child in one.children if child.type == "export_clause"):
-                names = (specifier.child_by_field_name("name") for specifier in clause.named_children)
+                names = (one.child_by_field_name("name") for one in in_time(clause.named_children, until))
                 yield from (text_of(code, name) for name in names if name and text_of(code, name) in declared)
 
 
-def _declared(node: Node, code: bytes) -> Iterator[str]:
+def _declared(node: Node, code: bytes, until: float) -> Iterator[str]:
     """The components that a statement declares: functions and classes whose name begins with a capital letter."""
     declarators = [one for one in node.named_children if one.type == "variable_declarator"]
-    for one in declarators if node.type in _WRITTEN else [node]:
+    for one in in_time(declarators if node.type in _WRITTEN else [node], until):
         name, value = one.child_by_field_name("name"), one
         if node.type in _WRITTEN:
             given = one.child_by_field_name("value")
@@ -224,12 +227,10 @@ def _declared(node: Node, code: bytes) -> Iterator[str]:
             yield text_of(code, name)
 
 
-def _registers(root: Node, code: bytes) -> bool:
+def _registers(root: Node, code: bytes, until: float) -> bool:
     if not re.search(rb"register(Root|Component)|Composition|__REMOTION_COMPONENT", code):
         return False
-    stack = [root]
-    while stack:
-        node = stack.pop()
+    for node in in_time(_everything(root), until):
         kind = node.type
         if kind == "call_expression":
             called = node.child_by_field_name("function")
@@ -244,8 +245,15 @@ def _registers(root: Node, code: bytes) -> bool:
             prop = target.child_by_field_name("property") if target is not None else None
             if prop is not None and "__REMOTION_COMPONENT" in text_of(code, prop):
                 return True
-        stack += node.children
     return False
+
+
+def _everything(root: Node) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += node.children
 
 
 @lru_cache(maxsize=1_000)

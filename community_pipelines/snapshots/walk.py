@@ -7,7 +7,7 @@ ways never share a step, so that all of them together are as long as the code.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import thread_time
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from community_pipelines.snapshots.constants import WRAPPERS, constant, is_text, parts, text_of, unwrapped
 from community_pipelines.snapshots.denied import (
     ADDRESSES,
-    CALLS,
     ELEMENTS,
     GLOBAL_OF,
+    HANDLER,
     HTML_METHODS,
     HTML_PROPERTIES,
     HTML_TARGETS,
@@ -25,9 +25,11 @@ from community_pipelines.snapshots.denied import (
     LEADS,
     MAKES_ELEMENTS,
     MESSAGES,
+    OF_A_VIEW,
     SCRIPT_ADDRESS,
     SETS_ATTRIBUTES,
     SUBMITS,
+    TAKEN_OUT,
 )
 from community_pipelines.snapshots.scopes import Found, Scopes
 
@@ -79,6 +81,14 @@ class TooSlow(Exception):
     """The budget of time is spent."""
 
 
+def in_time(nodes: Iterable[Node], until: float) -> Iterator[Node]:
+    """The same nodes. Raises TooSlow when the thread's clock shows more than `until`."""
+    for number, node in enumerate(nodes):
+        if number % _CLOCK_EVERY == 0 and thread_time() > until:
+            raise TooSlow
+        yield node
+
+
 class _Place:
     """A node and the way up from it. The tree's own way up begins at its root each time."""
 
@@ -100,11 +110,15 @@ class Walk:
         self._until = until
         self._scopes = Scopes()
         self._found: list[Found] = []
-        self._waiting: list[_Place | Callable[[], None]] = []
+        self._waiting: list[_Place | Callable[[], object]] = []
+        # Whether `this` is an object of the class around, in each function and class that is open.
+        self._of_class = [False]
         self._escapes = b"\\u" in code
 
     def run(self, root: Node) -> list[Found]:
         """What is found, in no order. Raises TooSlow when the thread's clock shows more than `until`."""
+        # The root of what does not parse is no program.
+        self._scopes.enter()
         self._waiting.append(_Place(root, None))
         while self._waiting:
             step = self._waiting.pop()
@@ -117,6 +131,7 @@ class Walk:
                 self._push(step, step.node.named_children)
             else:
                 handler(self, step)
+        self._scopes.leave()
         return [*self._found, *self._scopes.undeclared()]
 
     def _count(self) -> None:
@@ -148,7 +163,7 @@ class Walk:
 
     def _block(self, place: _Place) -> None:
         around = place.up.kind if place.up is not None else ""
-        takes_vars = around in _FUNCTIONS or around in ("", "class_static_block", "internal_module", "module")
+        takes_vars = around in _FUNCTIONS or around in ("class_static_block", "internal_module", "module")
         self._scope(place, place.node.named_children, takes_vars)
 
     def _declare(self, name: Node | None, var: bool = False) -> None:
@@ -180,15 +195,20 @@ class Walk:
                 waiting += _places(at, [node.child_by_field_name("value")])
             elif kind in _PATTERNS:
                 waiting += _places(at, node.named_children)
-            if kind == "shorthand_property_identifier_pattern" and self._text(node) == "constructor":
-                self._find(node, "function-constructor")
+            if kind == "shorthand_property_identifier_pattern":
+                self._taken_out(node)
 
     def _pattern_key(self, place: _Place) -> None:
         key = place.node.child_by_field_name("key")
-        if key is not None and self._key(key) == "constructor":
-            self._find(key, "function-constructor")
+        if key is not None:
+            self._taken_out(key)
         if key is not None and key.type == "computed_property_name":
             self._push(place, [key])
+
+    def _taken_out(self, key: Node) -> None:
+        name = self._key(key)
+        if name in TAKEN_OUT:
+            self._find(key, TAKEN_OUT[name])
 
     def _function(self, place: _Place) -> None:
         node = place.node
@@ -202,6 +222,8 @@ class Walk:
 
     def _inside_function(self, place: _Place, name: Node | None) -> None:
         node = place.node
+        if place.kind != "arrow_function":
+            self._enter_this(_is_of_object(place))
         self._scopes.enter()
         if node.type in ("function_expression", "generator_function"):
             self._declare(name)
@@ -212,7 +234,12 @@ class Walk:
             for one in [given] if given.type == "identifier" else given.named_children:
                 self._pattern(_Place(one, place))
 
+    def _enter_this(self, of_class: bool) -> None:
+        self._of_class.append(of_class)
+        self._waiting.append(self._of_class.pop)
+
     def _class(self, place: _Place) -> None:
+        self._enter_this(False)
         name = place.node.child_by_field_name("name")
         if place.kind != "class":
             self._declare(name)
@@ -271,15 +298,20 @@ class Walk:
                     elif one.type == "namespace_import":
                         self._declare(one.named_children[-1])
                     else:
-                        self._imported(one, self._text(place.node.child_by_field_name("source")))
+                        self._imported(one, place.node.child_by_field_name("source"), "import_specifier")
 
-    def _imported(self, names: Node, module: str) -> None:
+    def _imported(self, names: Node, source: Node | None, kind: str) -> None:
+        """The names that an import takes from a module, or an export hands on."""
+        module = constant(self._code, source)[0] if source is not None else ""
         for one in names.named_children:
-            if one.type != "import_specifier" or _has(one, "type"):
-                continue
             name = one.child_by_field_name("name")
-            self._declare(one.child_by_field_name("alias") or name)
-            if self._text(name) == "IFrame" and module[1:-1] == "remotion":
+            if one.type != kind or name is None or _has(one, "type"):
+                continue
+            if self._escapes and name.type == "identifier":
+                self._escaped(name)
+            if kind == "import_specifier":
+                self._declare(one.child_by_field_name("alias") or name)
+            if self._key(name) == "IFrame" and module.partition("/")[0] == "remotion":
                 self._find(one, "embedded-content")
 
     def _import_alias(self, place: _Place) -> None:
@@ -288,8 +320,13 @@ class Walk:
         self._push(place, target)
 
     def _export(self, place: _Place) -> None:
-        if place.node.child_by_field_name("source") is None and not _has(place.node, "type"):
+        source = place.node.child_by_field_name("source")
+        if _has(place.node, "type"):
+            return
+        if source is None:
             self._push(place, place.node.named_children)
+        for clause in place.node.named_children if source is not None else ():
+            self._imported(clause, source, "export_specifier")
 
     def _exported(self, place: _Place) -> None:
         if not _has(place.node, "type"):
@@ -309,6 +346,8 @@ class Walk:
             self._follow(place, LEADS["global"][name], name)
         elif name in HTML_PROPERTIES and place.kind == "shorthand_property_identifier":
             self._find(place.node, "dangerous-html")
+        elif name in TAKEN_OUT and place.kind == "shorthand_property_identifier_pattern":
+            self._taken_out(place.node)
 
     def _nested(self, place: _Place) -> None:
         """`a.b.c` of an import alias, which is written as a type."""
@@ -346,7 +385,8 @@ class Walk:
     def _led(self, member: Node, state: str) -> str | None:
         """What a member of that object is: another object, a rule that it breaks, or nothing of interest."""
         if state not in LEADS:
-            return None
+            # `setTimeout.call`
+            return KEPT_IN_SIGHT.get(state)
         prop = self._property(member)
         if prop is None:
             index = member.child_by_field_name("index")
@@ -375,7 +415,7 @@ class Walk:
         if state == "require" and not self._is_tested(place):
             self._find(node, "import-not-allowed", MESSAGES["dynamic-import"], name)
         elif state in KEPT_IN_SIGHT and around.type != "expression_statement" and not self._is_tested(place):
-            self._find(begin, "computed-global", name=name)
+            self._find(begin, KEPT_IN_SIGHT[state], name=name)
 
     def _taken_apart(self, begin: Node, state: str, pattern: Node, name: str) -> None:
         """`const { eval: run } = window`."""
@@ -395,16 +435,16 @@ class Walk:
                 elif led in KEPT_IN_SIGHT and target is not None and target.type == "object_pattern":
                     waiting.append((led, target))
                 elif led in KEPT_IN_SIGHT:
-                    self._find(begin, "computed-global", name=name)
+                    self._find(begin, KEPT_IN_SIGHT[led], name=name)
 
     def _called(self, call: Node, state: str, name: str) -> None:
         first = _argument(call, 0)
-        if state == "timer" and first is not None and is_text(first):
-            self._find(call, "string-timer", name=name)
+        if state == "timer":
+            given = first or call.child_by_field_name("arguments")
+            if given is not None and (given.type == "spread_element" or is_text(given)):
+                self._find(call, "string-timer", name=name)
         elif state == "require":
             self._module(call, first, "import-not-allowed", name)
-        elif state in CALLS:
-            self._find(call, CALLS[state], name=name)
 
     def _module(self, call: Node, first: Node | None, rule: str, name: str = "") -> None:
         if first is None or first.type != "string":
@@ -471,20 +511,35 @@ class Walk:
             self._escaped(field)
         name = self._property(node)
         if name == "constructor":
-            self._constructor(place)
+            self._constructor(place, target)
         elif name in HTML_METHODS:
             self._find(field or index or node, "dangerous-html")
+        elif name == "IFrame":
+            self._find(node, "embedded-content")
         elif name in HTML_TARGETS and self._is_assigned(_out(place)):
             self._find(node, "dangerous-html")
         elif name in ADDRESSES:
-            self._address_set(_out(place))
+            self._address(node, _given(_out(place)))
         elif name in GLOBAL_OF:
             self._follow(place, GLOBAL_OF[name], "")
+        elif name in OF_A_VIEW and target is not None and self._is_view(target):
+            self._follow(place, LEADS["global"][name], "")
         elif name == "env" and target is not None and target.type == "meta_property":
             self._find(node, "import-meta-env")
+        elif name is not None and HANDLER.fullmatch(name):
+            given = _given(_out(place))
+            if given is not None and is_text(given):
+                self._find(node, "dangerous-html")
 
-    def _constructor(self, place: _Place) -> None:
-        """The constructor of a function is `Function`: fine to compare or to name, not to call or to keep."""
+    def _is_view(self, node: Node) -> bool:
+        node = unwrapped(node)
+        return node.type in ("member_expression", "subscript_expression") and self._property(node) == "view"
+
+    def _constructor(self, place: _Place, target: Node | None) -> None:
+        """The constructor of a function is `Function`: fine to compare or to name, not to call or to keep.
+
+        That of an object of a class is the class: `new this.constructor()` makes another one.
+        """
         out = _out(place)
         up = out.up.node if out.up is not None else None
         if up is not None and up.type in ("member_expression", "subscript_expression") and _is(up, "object", out.node):
@@ -492,18 +547,17 @@ class Walk:
                 return
         elif self._is_tested(out):
             return
+        elif self._of_class[-1] and target is not None and unwrapped(target).type == "this":
+            called = up is not None and up.type == "call_expression" and _is(up, "function", out.node)
+            if not called:
+                return
         self._find(place.node, "function-constructor")
-
-    def _address_set(self, place: _Place) -> None:
-        around = place.up.node if place.up is not None else None
-        if around is not None and around.type in _ASSIGNMENTS and _is(around, "left", place.node):
-            self._address(place.node, around.child_by_field_name("right"))
 
     def _address(self, at: Node, value: Node | None, in_markup: bool = False) -> None:
         if value is not None:
             text = constant(self._code, value, in_markup)[0]
             # A browser leaves out what is not to be seen, and so would hide it.
-            if SCRIPT_ADDRESS.match(re.sub(r"[\x00-\x20]+", "", text[:200])):
+            if SCRIPT_ADDRESS.match(re.sub(r"[\x00-\x20]+", "", text)):
                 self._find(at, "script-address")
 
     def _call(self, place: _Place) -> None:
@@ -521,7 +575,7 @@ class Walk:
         if name in MAKES_ELEMENTS:
             given = _argument(node, MAKES_ELEMENTS[name])
             text = constant(self._code, given) if given is not None else ("", False)
-            if text[1] and text[0].lower() in ELEMENTS:
+            if text[1] and _brings_in(text[0]):
                 self._find(node, "embedded-content")
         elif name in SETS_ATTRIBUTES:
             self._attribute_set(node, SETS_ATTRIBUTES[name])
@@ -553,23 +607,27 @@ class Walk:
         name = place.node.child_by_field_name("name")
         attributes = place.node.children_by_field_name("attribute")
         self._push(place, attributes)
-        if name is None or name.type == "jsx_namespace_name":
+        if name is None:
             return
-        tag = self._text(name)
+        tag = self._name_of(name)
         # React takes what begins with a small letter for an element of HTML.
-        if name.type != "identifier" or not (tag[:1].islower() or "-" in tag):
+        if name.type != "jsx_namespace_name" and (name.type != "identifier" or not (tag[:1].islower() or "-" in tag)):
             self._push(place, [name])
-        elif tag.lower() in ELEMENTS:
+        elif _brings_in(tag):
             self._find(name, "embedded-content")
+
+    def _name_of(self, node: Node) -> str:
+        """The name of an element or attribute; that of a namespace may have blanks in it."""
+        return ":".join(map(self._text, parts(node))) if node.type == "jsx_namespace_name" else self._text(node)
 
     def _attribute(self, place: _Place) -> None:
         name, *values = parts(place.node)
         self._push(place, values)
-        text = self._text(name)
+        text = self._name_of(name)
         value = values[0] if values else None
         if text in HTML_PROPERTIES:
             self._find(name, "dangerous-html")
-        elif text in SUBMITS or (text == "action" and self._is_form(place)):
+        elif (text in SUBMITS or (text == "action" and self._is_form(place))) and _is_written(value):
             self._find(name, "navigation")
         elif text in ADDRESSES:
             self._address(name, value, in_markup=True)
@@ -615,6 +673,31 @@ def _out(place: _Place) -> _Place:
     return place
 
 
+def _given(place: _Place) -> Node | None:
+    """What is assigned to it."""
+    around = place.up.node if place.up is not None else None
+    if around is None or around.type not in _ASSIGNMENTS or not _is(around, "left", place.node):
+        return None
+    return around.child_by_field_name("right")
+
+
+def _is_written(value: Node | None) -> bool:
+    """Whether an attribute is a text; React takes a function for what a form does."""
+    if value is not None and value.type == "jsx_expression":
+        value = next(iter(parts(value)), None)
+    return value is not None and is_text(value)
+
+
+def _is_of_object(function: _Place) -> bool:
+    """Whether it is a method of a class's objects."""
+    of_class = function.up is not None and function.up.kind == "class_body"
+    return of_class and not _has(function.node, "static")
+
+
+def _brings_in(name: str) -> bool:
+    return name.rpartition(":")[2].lower() in ELEMENTS
+
+
 def _target(value: Node | None) -> Node | None:
     """What a part of a pattern is given to, without its default."""
     return value.child_by_field_name("left") if value is not None and value.type == "assignment_pattern" else value
@@ -627,7 +710,6 @@ def _argument(call: Node, place: int) -> Node | None:
 
 
 _HANDLERS: dict[str, Callable[[Walk, _Place], None]] = {
-    "program": Walk._block,
     "statement_block": Walk._block,
     "switch_body": Walk._block,
     "for_statement": Walk._block,
