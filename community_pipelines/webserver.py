@@ -32,7 +32,9 @@ def serve(listening: socket.socket, workspace: Path, hosts: Sequence[str]) -> in
 
     `hosts` are answered beside the names of this machine.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both, since a shell without job control starts what is in its background deaf to Ctrl-C.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     with (
         suppress(KeyboardInterrupt),
         listening,

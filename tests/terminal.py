@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -24,6 +25,12 @@ with open_lake(load(home=sys.argv[1], lake=sys.argv[2]), [BAZAAR]) as lake:
 """
 
 
+def _as_in_a_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A shell without job control starts what is in its background deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """The shell in a process of its own, on a pseudo terminal."""
 
@@ -38,7 +45,7 @@ class Terminal:
             stderr=theirs,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_in_a_terminal,
         )
         os.close(theirs)
         self.ours = ours
@@ -63,6 +70,8 @@ class Terminal:
             with suppress(AssertionError):
                 self.until("stopped", seconds=6)
                 return
+        self.process.kill()
+        self.process.wait()
         raise AssertionError(f"the query is not stopped after {self.said!r}")
 
     def until(self, text: str, seconds: float = 60) -> str:
