@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 from rich.table import Table
+from rich.text import Text
 
 from community_pipelines.terminal import TextConsole
 
@@ -22,8 +23,8 @@ console = TextConsole(width=None if sys.stdout.isatty() else 120)
 class Line:
     """One figure against its limit.
 
-    `value` is in `unit`: x (ratio of the medians), s (seconds more than the floor), CPU s (a whole process) or MB.
-    `ours` and `floor` say what it was made of. A line without a limit is only reported.
+    `value` is in `unit`: x (ratio of the medians), s (seconds more than the floor) or MB. `ours` and `floor` say
+    what it was made of. A line without a limit is only reported.
     """
 
     stage: str
@@ -44,7 +45,7 @@ class Line:
         """A value in the line's unit."""
         if value is None:
             return ""
-        text = {"x": f"{value:.2f}x", "s": f"{value:+.1f} s", "CPU s": f"{value:.2f} s", "MB": f"{value:.0f} MB"}
+        text = {"x": f"{value:.2f}x", "s": f"{value:+.1f} s", "MB": f"{value:.0f} MB"}
         return text[self.unit]
 
 
@@ -56,7 +57,7 @@ def table(title: str, lines: Sequence[Line]) -> Table:
     for name in ("measured", "limit", ""):
         built.add_column(name, justify="right")
     for number, line in enumerate(lines):
-        met = {True: "[green]met[/]", False: "[bold red]missed[/]", None: ""}[line.met]
+        met = Text("") if line.met is None else Text("met", "green") if line.met else Text("missed", "bold red")
         first = number == 0 or lines[number - 1].stage != line.stage
         limit = "" if line.limit is None else f"≤ {line.shown(line.limit).lstrip('+')}"
         built.add_row(

@@ -1,4 +1,7 @@
-"""What a start costs before any work: CPU seconds of whole processes over both samples, every day of them done."""
+"""What a start costs before any work: CPU seconds of whole processes over both samples, every day of them done.
+
+The goals are seconds on a machine that imports Dagster in one second. So that is the floor: machines differ more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from pathlib import Path
 from benchmarks.processes import Measurement, Series, command, in_turns, process
 from benchmarks.report import Line
 
-PYTHON = ("-c", "pass")
 IMPORT_DAGSTER = ("-c", "import dagster")
 LOAD_LOCATION = ("-c", "from community_pipelines.definitions import defs; defs()")
 
@@ -22,9 +24,8 @@ def startup(home: Path, repeat: int) -> list[Line]:
     def python(arguments: Sequence[str]) -> Measurement:
         return process(home, [sys.executable, *arguments])
 
-    bare, dagster, help_, status, run, location = in_turns(
+    dagster, help_, status, run, location = in_turns(
         repeat,
-        lambda: python(PYTHON),
         lambda: python(IMPORT_DAGSTER),
         lambda: command(home, "--help"),
         lambda: command(home, "status"),
@@ -32,12 +33,14 @@ def startup(home: Path, repeat: int) -> list[Line]:
         lambda: python(LOAD_LOCATION),
     )
 
-    def line(figure: str, ours: Series, floor: Series, limit: float) -> Line:
-        return Line("start", figure, f"{ours.cpu:.2f} s", f"{floor.cpu:.2f} s", ours.cpu, "CPU s", limit)
+    def line(figure: str, ours: Series, limit: float) -> Line:
+        return Line(
+            "start", figure, f"{ours.cpu:.2f} s CPU", f"{dagster.cpu:.2f} s CPU", ours.cpu / dagster.cpu, limit=limit
+        )
 
     return [
-        line("community --help; Python alone", help_, bare, 0.3),
-        line("community status, both samples; Python alone", status, bare, 1.5),
-        line("community run, nothing to do; Python alone", run, bare, 3),
-        line("the code location; import dagster alone", location, dagster, 2),
+        line("community --help, against `import dagster`", help_, 0.3),
+        line("community status, both samples", status, 1.5),
+        line("community run, nothing to do", run, 3),
+        line("the code location", location, 2),
     ]
