@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.engine import make_url
 
 from community_pipelines.dagster_internals import create_run, execute_run, open_instance
 from community_pipelines.daily import AUDIT, pool_storage
@@ -216,5 +215,7 @@ def failure_message(event: dg.DagsterEvent) -> str:
 
 
 def _storage_url(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
     # SQLAlchemy takes plain postgresql:// for psycopg 3, which dagster-postgres cannot use.
     return make_url(url).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)

@@ -75,6 +75,7 @@ def test_the_code_location_loads_no_engine_that_only_a_run_needs(tmp_path: Path)
     names = loaded("from community_pipelines.definitions import defs; defs()", tmp_path)
     assert "dagster" in names
     assert not names & (ENGINES - {"sqlglot"})
+    assert "sqlalchemy" not in names
 
 
 def test_a_wrong_setting_is_said_without_loading_what_it_is_for(tmp_path: Path) -> None:
