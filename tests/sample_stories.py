@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from community_pipelines.embedded.sample_stories import StoriesReport, StoriesSize, load
 from community_pipelines.migrations import migrate
-from tests.sample import rows
+from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.samples.calendar import make_calendar
+from community_pipelines.samples.loading import Progress, Report
+from community_pipelines.samples.stories.sample import SAMPLE, StoriesSize
+from community_pipelines.samples.stories.world import World, build_world
+from tests.sample import load, rows
 
 SQL = Path(__file__).parents[1] / "sql" / "stories"
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
@@ -30,10 +33,15 @@ def fill(
     size: StoriesSize = SMALL,
     now: datetime = NOW,
     first_day: date = FIRST,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> StoriesReport:
+    progress: Progress | None = None,
+) -> Report:
     """Loads a sample."""
-    return load(url, size, now, first_day, progress)
+    return load(url, STORIES, SAMPLE, size, now, first_day, progress)
+
+
+def world(size: StoriesSize = SMALL) -> World:
+    """What a sample is made of."""
+    return build_world(size, make_calendar(NOW, FIRST))
 
 
 def made(url: str) -> str:
