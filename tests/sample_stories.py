@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.embedded.sample_stories import StoriesReport, StoriesSize, load
-from community_pipelines.migrations import migrate
 from tests.sample import rows
 
 SQL = Path(__file__).parents[1] / "sql" / "stories"
