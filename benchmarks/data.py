@@ -8,19 +8,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from psycopg import sql
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.lake.files import Kind, days_between
 from community_pipelines.models.project import MODELS_FOLDER, Model, load_model
 from community_pipelines.models.publish import target_column, target_table
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.settings import Settings, load
 
 TEMPLATES = 2_000
@@ -52,26 +54,26 @@ def models() -> list[Model]:
 
 def load_gallery(rows: int, days: int) -> None:
     """Fills the state folder's database with so many events over the days before today (UTC)."""
-    from community_pipelines.embedded import sample
-    from community_pipelines.runtime import prepare_embedded, remember_start
+    from community_pipelines.orchestration.runtime import prepare_embedded, remember_start
+    from community_pipelines.samples.bazaar.sample import SAMPLE, GallerySize, fill
+    from community_pipelines.samples.loading import Work, load
     from community_pipelines.snapshots.ingest import opened
 
     settings, place = settings_here()
     prepare_embedded(place)
 
-    def publish() -> None:
+    def publish(work: Work) -> None:
         with opened(settings, place, "sample") as ingest:
             for _ in ingest.flagged():
                 pass
 
-    size = sample.SampleSize(
+    size = GallerySize(
         templates=TEMPLATES,
         users=max(20_000, rows // EVENTS_PER_USER),
-        days=days,
         events_per_day=max(1, rows // days),
     )
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    report = sample.load(place.source_url, size, midnight, publish)
+    report = load(replace(SAMPLE, fill=partial(fill, publish=publish)), settings, place, size, midnight, days)
     with connect(place.source_url, place.source_setting) as connection:
         connection.execute("vacuum (analyze)")
         connection.execute("checkpoint")

@@ -13,8 +13,8 @@ import psycopg
 import pyarrow as pa
 
 from community_pipelines import settings as configuration
+from community_pipelines.databases.deployment import deployment
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.samples import loading
 from community_pipelines.samples.bazaar.events import arrivals

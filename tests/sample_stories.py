@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from community_pipelines.migrations import migrate
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.samples.calendar import make_calendar
 from community_pipelines.samples.loading import Progress, Report

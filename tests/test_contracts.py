@@ -8,10 +8,10 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from community_pipelines.databases.migrations import migrate
+from community_pipelines.flow.flows import FLOWS
 from community_pipelines.flow.model import SqlModel
-from community_pipelines.flows import FLOWS
 from community_pipelines.lake.writer import schema_of
-from community_pipelines.migrations import migrate
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import Platform
 from tests.model_cases import tables

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor.definers import definer_functions
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, opened
-from community_pipelines.migrations import migrate
 
 SQL = Path(__file__).parent.parent / "sql"
 PLATFORMS = sorted(path.name for path in SQL.iterdir())

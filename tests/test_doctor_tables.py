@@ -13,17 +13,17 @@ import pytest
 
 from community_pipelines.counters.correct import reconcile
 from community_pipelines.counters.drift import measure
-from community_pipelines.databases import DatabaseError, connect
+from community_pipelines.databases.connections import DatabaseError, connect
+from community_pipelines.databases.deployment import Deployment, deployment
+from community_pipelines.databases.inspect import found_in
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
 from community_pipelines.embedded.postgres import EmbeddedServer
-from community_pipelines.migrations import migrate
-from community_pipelines.plan import make_plan
+from community_pipelines.flow.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
-from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import found_in
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options

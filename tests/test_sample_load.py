@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from community_pipelines.databases import DatabaseError
-from community_pipelines.migrations import migrate
+from community_pipelines.databases.connections import DatabaseError
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.samples.bazaar.sample import SAMPLE
 from community_pipelines.samples.spec import SampleError

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.samples.spec import SampleError
 from community_pipelines.samples.stories.sample import SAMPLE

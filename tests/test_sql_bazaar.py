@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines.migrations import files, migrate
+from community_pipelines.databases.migrations import files, migrate
 from tests.lint_sql import problems
 
 SQL = Path(__file__).parent.parent / "sql"

@@ -12,7 +12,7 @@ import pytest
 from pglast import ast, parse_sql
 from pglast.stream import RawStream
 
-from community_pipelines.migrations import migrate
+from community_pipelines.databases.migrations import migrate
 from tests.lint_sql import problems
 from tests.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
 

@@ -166,4 +166,5 @@ def pauses(rng: np.random.Generator, median: float, count: int, spread: float = 
 
 def _whole(volumes: Floats) -> Ints:
     # Rounded on the running sum, so that they add up exactly.
-    return np.diff(np.round(np.cumsum(volumes)).astype(np.int64), prepend=0)
+    ends = np.round(np.cumsum(volumes)).astype(np.int64)
+    return ends - np.concatenate(([0], ends[:-1]))

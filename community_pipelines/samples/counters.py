@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.platforms.spec import CounterTable
 from community_pipelines.samples.writing import Writer
 

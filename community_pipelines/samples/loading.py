@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 
-from community_pipelines.databases import connect, said
-from community_pipelines.databases import place as where
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.databases.connections import connect, said
+from community_pipelines.databases.connections import place as where
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.samples.calendar import Calendar, make_calendar
 from community_pipelines.samples.chance import dice
 from community_pipelines.samples.counters import count_carelessly

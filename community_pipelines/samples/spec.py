@@ -13,8 +13,6 @@ from community_pipelines.errors import ExplainedError
 if TYPE_CHECKING:
     from community_pipelines.samples.loading import Work
 
-DAYS = 60
-
 
 class SampleError(ExplainedError):
     """The sample cannot be made or loaded; the message says why and what to do."""

@@ -46,7 +46,8 @@ class Agents:
     def of_people(self, draw: Floats, mobile: Flags) -> Ints:
         """An agent for each number in [0, 1); who keeps the number keeps one for the desk and one for the way."""
         desk, way = (self._from[kind] + place_of(self._weights[kind], draw) for kind in (0, 1))
-        return np.where(mobile, way, desk)
+        chosen: Ints = np.where(mobile, way, desk)
+        return chosen
 
     def of_crawlers(self, draw: Floats) -> Ints:
         """A crawler's agent for each number in [0, 1)."""

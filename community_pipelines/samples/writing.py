@@ -58,7 +58,7 @@ class Writer:
     def copy(self, table: str, rows: pa.Table, temporary: bool = False) -> None:
         """Copies what is made of Arrow arrays already."""
         schema, name = place(table)
-        where = {"temporary": True} if temporary else {"db_schema_name": schema}
+        where: dict[str, Any] = {"temporary": True} if temporary else {"db_schema_name": schema}
         self.cursor.adbc_ingest(name, rows, mode="append", **where)
 
     def execute(self, statement: str) -> None:

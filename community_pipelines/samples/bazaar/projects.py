@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from community_pipelines.databases import connect
-from community_pipelines.databases import place as where
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.connections import place as where
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.samples.bazaar.gallery import Gallery
 from community_pipelines.samples.bazaar.scenes import scenes
 from community_pipelines.samples.chance import any_of, random_ids

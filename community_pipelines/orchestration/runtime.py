@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from community_pipelines import migrations
-from community_pipelines.databases import connect
+from community_pipelines.commands.report import RunSummary, progress, say
+from community_pipelines.databases import migrations
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, deployment
+from community_pipelines.databases.inspect import require_tables
 from community_pipelines.embedded import postgres
+from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
-from community_pipelines.plan import Request, make_plan, requests
-from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
-from community_pipelines.report import RunSummary, progress, say
 from community_pipelines.settings import CONFIG_FILE, Settings
 from community_pipelines.shipped import shipped
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from community_pipelines.flows import Flow
-    from community_pipelines.launch import LaunchResult
+    from community_pipelines.flow.flows import Flow
+    from community_pipelines.orchestration.launch import LaunchResult
 
 SQL_FOLDER = shipped("sql")
 ROUNDS = 4
@@ -48,7 +48,7 @@ def storage_url(settings: Settings) -> str:
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The persistent Dagster instance of these settings."""
-    from community_pipelines.launch import instance
+    from community_pipelines.orchestration.launch import instance
 
     with instance(settings.home, storage_url(settings)) as opened:
         yield opened
@@ -94,8 +94,8 @@ def run_requests(
     settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
 ) -> list[LaunchResult]:
     """Makes these runs one after the other, in this process, with a progress bar."""
-    from community_pipelines.definitions import SECONDS_TAG, build_definitions
-    from community_pipelines.launch import launch
+    from community_pipelines.orchestration.definitions import SECONDS_TAG, build_definitions
+    from community_pipelines.orchestration.launch import launch
 
     defs = build_definitions(settings)
     results = []
@@ -117,31 +117,6 @@ def run_requests(
             summary.add_seconds(request.assets[0].path[0], seconds, time.perf_counter() - started)
         results.append(result)
     return results
-
-
-def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
-    """One run of `ingest_template_snapshots` over what is flagged; `advance` gets the number of templates so far.
-
-    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
-    """
-    from community_pipelines.definitions import build_definitions
-    from community_pipelines.launch import LaunchError, launch_job
-    from community_pipelines.platforms.bazaar import snapshots
-
-    done = 0
-
-    def watch(event: dg.DagsterEvent) -> None:
-        nonlocal done
-        if event.is_step_materialization:
-            done += 1
-            advance(done)
-
-    with dagster_instance(settings) as opened:
-        result = launch_job(
-            build_definitions(settings), opened, snapshots.JOB, snapshots.run_config(flagged=True), watch
-        )
-    if not result.success:
-        raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
 
 
 def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchResult]:
