@@ -65,6 +65,9 @@ ODDITIES = {
     "no user agent": "select * from community_events where user_agent is null",
     "an unknown event type": """select * from community_events where event_type not in
         ('view', 'favorite', 'unfavorite', 'use', 'mix', 'prompt', 'click')""",
+    "a template without a picture": "select * from community_templates where thumbnail_url is null",
+    "a project of somebody who publishes nothing": """select * from "bazaar-vid_project" where "userId" not in
+        (select owner_user_id from community_templates)""",
     "a disabled template": "select * from community_templates where status = 'disabled'",
     "an unlisted template": "select * from community_templates where visibility = 'unlisted'",
     "a crawler": "select * from community_events where user_agent ~ 'bot' and user_id is null",

@@ -104,6 +104,17 @@ ALIVE = {
     "a flag that was found automatically": "select from moderation_flags where reporter_id is null",
     "a resolved flag": "select from moderation_flags where status = 'resolved'",
     "a dismissed flag": "select from moderation_flags where status = 'dismissed'",
+    "a flag that nobody has decided for days": """select from moderation_flags
+        where status = 'pending' and created_at < '2026-03-02+00'""",
+    "a hidden or removed thing of each kind that is flagged": """select from (select distinct target_type
+        from moderation_flags where action_taken in ('content_hidden', 'content_removed')) as kinds
+        having count(*) = 3""",
+    "an idea that nobody has decided upon": "select from ideas where moderation_status = 'pending'",
+    "an idea of no category": "select from ideas where category_id is null",
+    "a job that was cancelled in the queue": "select from jobs where status = 'cancelled' and started_at is null",
+    "a job of a year ago": "select from jobs where created_at < '2025-03-01+00'",
+    "an address that was never verified": "select from users where not email_verified",
+    "a guest who comes again": "select from scene_views where user_id is null group by ip_hash having count(*) > 3",
     "a rejected proposal": "select from user_topics where status = 'rejected'",
     "a promoted proposal": "select from user_topics where promoted_to_topic_id is not null",
     "a view of the open day": "select from scene_views where created_at >= '2026-03-04+00'",

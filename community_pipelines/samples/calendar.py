@@ -5,6 +5,7 @@ Times are microseconds since 1970 in UTC. Not here: to whom and to what it happe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -158,8 +159,13 @@ def times_of_day(rng: np.random.Generator, count: int, weekday: int) -> Ints:
     return times.astype(np.int64)
 
 
+def pause(rng: np.random.Generator, median: float, spread: float = 0.9) -> int:
+    """A time that passes before something happens, mostly about the median, sometimes much longer."""
+    return int(rng.lognormal(math.log(median), spread))
+
+
 def pauses(rng: np.random.Generator, median: float, count: int, spread: float = 0.9) -> Ints:
-    """Times that pass before something happens: half of them are shorter than the median, some much longer."""
+    """That many of such times."""
     drawn: Floats = rng.lognormal(np.log(median), spread, count)
     return drawn.astype(np.int64)
 

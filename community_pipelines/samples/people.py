@@ -1,4 +1,4 @@
-"""Who there is: people in the order of their sign-up, how busy they are, what they are called.
+"""Who there is: people in the order of their sign-up, how busy they are, what they are called, what belongs to them.
 
 Not here: what a platform knows about them besides.
 """
@@ -10,8 +10,8 @@ from uuid import UUID
 
 import numpy as np
 
-from community_pipelines.samples.calendar import HOUR, Calendar, microseconds
-from community_pipelines.samples.chance import Flags, Floats, Ints, any_of, busyness, new_ids
+from community_pipelines.samples.calendar import DAY, HOUR, Calendar, microseconds
+from community_pipelines.samples.chance import Bytes, Flags, Floats, Ints, any_of, busyness, new_ids, pick, random_ids
 from community_pipelines.samples.words import words
 
 
@@ -69,3 +69,42 @@ def full_names(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
     """First and last names."""
     known = words()
     return list(zip(any_of(rng, known["first_names"], count), any_of(rng, known["last_names"], count), strict=True))
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What people keep to themselves, such as projects, in the order of their owners; each user's begin at `begins`."""
+
+    begins: Ints
+    ids: Bytes
+    owner: Ints
+    created: Ints
+
+    def of(self, users: Ints, times: Ints, draw: Floats) -> Ints:
+        """One for each user, `draw` in [0, 1) choosing among those that exist at that time."""
+        first = self.begins[users]
+        chosen = first + (draw * (self.begins[users + 1] - first)).astype(np.int64)
+        return np.where(self.created[chosen] <= times, chosen, first)
+
+
+def belongings(rng: np.random.Generator, people: People, more: float, until: int) -> Belongings:
+    """At least one for each user, made on the day of the sign-up; the busy ones have more, that share of all people."""
+    count = len(people)
+    owner = np.sort(np.concatenate((np.arange(count), pick(rng, people.activity, round(count * more)))))
+    begins = np.searchsorted(owner, np.arange(count + 1))
+    since = people.created[owner]
+    made = since + (rng.random(len(owner)) * (until - since)).astype(np.int64)
+    made[begins[:-1]] = people.created + np.minimum(rng.exponential(3 * HOUR, count), 20 * HOUR).astype(np.int64)
+    return Belongings(begins, random_ids(rng, len(owner)), owner, made)
+
+
+def relieve(rng: np.random.Generator, owner: Ints, created: Ints, people: People, most: int) -> None:
+    """Gives what an owner has too many of to other users who were there a day before, as far as there are any."""
+    while True:
+        order = np.argsort(owner, kind="stable")
+        ranks = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])
+        excess = order[ranks >= most]
+        if not len(excess):
+            return
+        full = np.bincount(owner, minlength=len(people)) >= most
+        owner[excess] = people.someone(rng, created[excess], DAY, np.where(people.exists & ~full, people.activity, 0))

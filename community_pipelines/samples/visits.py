@@ -1,23 +1,31 @@
-"""How people come and go: visits of several looks, guests who never sign in, rows that arrive late.
+"""How people come and go: visits of several looks, from where and with what, what they hold, rows that arrive late.
 
-Not here: what they look at (`chance.met`) and what they do there.
+Not here: what they do there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from community_pipelines.samples.calendar import DAY, SECOND, Calendar, pauses
-from community_pipelines.samples.chance import NONE, Flags, Floats, Ints, busyness, pick, place_of
+from community_pipelines.samples.calendar import DAY, HOUR, SECOND, Calendar, pauses
+from community_pipelines.samples.chance import NONE, Flags, Floats, Ints, busyness, novelty, pick, place_of
+from community_pipelines.samples.people import People
+from community_pipelines.samples.things import Things
 from community_pipelines.samples.words import words
 
 Rows = npt.NDArray[np.void]
+
+_SIGNED_IN = 0.45
+_LOOKS_PER_VISIT = 2.4
+_SEEN_AGAIN = 0.1
+_LOOKS_PER_CRAWL = 60
 
 
 def steps(length: Ints, count: int) -> tuple[Ints, Ints]:
@@ -55,6 +63,35 @@ class Agents:
         return crawlers
 
 
+class Referrers:
+    """Where visitors come from: searches, other sites, and then the kinds of pages of one's own. `urls` has all."""
+
+    def __init__(self, *own: list[str]) -> None:
+        kinds: list[list[str]] = [words()["search_referrers"], words()["social_referrers"], *own]
+        self.urls = [url for kind in kinds for url in kind]
+        self._ends = np.cumsum([0, *(len(kind) for kind in kinds)])
+
+    def some(self, rng: np.random.Generator, count: int) -> list[Ints]:
+        """So many of each kind."""
+        return [rng.integers(first, end, count) for first, end in pairwise(self._ends)]
+
+
+class Toggles:
+    """What somebody holds (a favorite) or let go of again, as numbers of pairs: what the next day starts from."""
+
+    def __init__(self) -> None:
+        self.held = np.zeros(0, np.int64)
+        self.let_go = np.zeros(0, np.int64)
+
+    def follow(self, pairs: Ints, when: Ints, given: Flags) -> None:
+        """Takes over a day: for every pair the last that was said of it counts."""
+        order = np.argsort(when, kind="stable")[::-1]
+        keys, last = np.unique(pairs[order], return_index=True)
+        kept = given[order][last]
+        self.held = np.union1d(np.setdiff1d(self.held, keys[~kept]), keys[kept])
+        self.let_go = np.setdiff1d(np.union1d(self.let_go, keys[~kept]), keys[kept])
+
+
 class Guests:
     """Visitors who do not sign in, known by the hash of their address; some come every day."""
 
@@ -69,6 +106,55 @@ class Guests:
     def hashes(self, guests: Ints, users: Ints) -> pa.Array[Any]:
         """Their hashes; null for those who are signed in as a user."""
         return self._hashes.take(pa.array(guests, pa.int64(), mask=users != NONE))
+
+
+def look_around(
+    rng: np.random.Generator, calendar: Calendar, day: int, count: int, people: People, things: Things, guests: Guests
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """So many looks at things on a day, of visits of some looks each: when, at which, by which user, by which guest.
+
+    The thing is NONE where there is none yet, the user where nobody is signed in.
+    """
+    end = calendar.start(day) + DAY
+    visit, place = steps(rng.geometric(1 / _LOOKS_PER_VISIT, count), count)
+    begin = calendar.times(rng, day, count)
+    # The looks of a visit follow each other.
+    time = np.minimum(begin[visit] + passed(rng, 240, visit, place), end - 1)
+    thing = things.met(rng, time, novelty((end - things.created) / DAY, 2.3, 0.5, 8))
+    again = np.flatnonzero((rng.random(count) < _SEEN_AGAIN) & (place > 0))
+    before = thing[again - 1]
+    there = (before != NONE) & (things.created[before] <= time[again]) & (things.closed[before] > time[again])
+    thing[again[there]] = before[there]
+    user = np.where(rng.random(count) < _SIGNED_IN, people.someone(rng, begin), NONE)[visit]
+    return time, thing, user, guests.some(rng, count)[visit]
+
+
+def once_each(
+    rng: np.random.Generator, user: Ints, thing: Ints, when: Ints, count: int, taken_back: float, now: int
+) -> tuple[Ints, Flags]:
+    """Of what users do to things (like, join) so many, none of them twice, and which were taken back by `now`."""
+    _, first = np.unique(thing * (user.max() + 1) + user, return_index=True)
+    chosen: Ints = np.sort(rng.permutation(first[thing[first] != NONE])[:count])
+    back = when[chosen] + pauses(rng, 5 * HOUR, len(chosen), 1.4)
+    return chosen, (rng.random(len(chosen)) < taken_back) & (back <= now)
+
+
+def crawl(rng: np.random.Generator, start: int, count: int) -> tuple[Ints, Ints]:
+    """So many looks of programs on the day that starts then, as long walks at any hour: whose walk, and when."""
+    visit, place = steps(np.minimum(rng.geometric(1 / _LOOKS_PER_CRAWL, count), 600), count)
+    since = passed(rng, 5, visit, place)
+    lasts = np.zeros(int(visit[-1]) + 1 if count else 0, np.int64)
+    np.maximum.at(lasts, visit, since)
+    begin = start + (rng.random(len(lasts)) * np.maximum(DAY - lasts - 1, 0)).astype(np.int64)
+    return visit, np.minimum(begin[visit] + since, start + DAY - 1)
+
+
+def first_of_each(keys: Ints, when: Ints, barred: Ints) -> Ints:
+    """The positions of the first of each key, but for those that are barred."""
+    order = np.argsort(when, kind="stable")
+    known, first = np.unique(keys[order], return_index=True)
+    chosen: Ints = order[first[~np.isin(known, barred)]]
+    return chosen
 
 
 def arrive(rng: np.random.Generator, times: Ints, end: int, now: int, late: float) -> Ints:

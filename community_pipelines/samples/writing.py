@@ -1,13 +1,14 @@
 """Rows as Arrow columns, and into a table by COPY. A column's type is the table's own.
 
 Rows are dicts, or columns by name; an array of Arrow stays as it is. Times are microseconds since 1970 (UTC), ids UUIDs
-or 16 bytes each, JSON is what it holds (or its text in bytes). Not here: what the rows say.
+or 16 bytes each, JSON is what it holds (or that by `jsonb`). Not here: what the rows say.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -72,6 +73,11 @@ class Writer:
         return found[0] if found else None
 
 
+def statement(platform: str, name: str) -> str:
+    """The SQL of that name beside a platform's code."""
+    return (Path(__file__).parent / platform / f"{name}.sql").read_text(encoding="utf-8")
+
+
 def place(table: str) -> tuple[str, str]:
     """Schema and name of a table, which is in public unless it says so."""
     schema, _, name = table.rpartition(".")
@@ -89,9 +95,13 @@ def column(kind: str, values: Any, now: int) -> pa.Array[Any]:
     if kind == "timestamptz":
         return times(values, now)
     if kind == "jsonb":
-        # A version byte stands before the text.
-        return pa.array([None if one is None else b"\x01" + _json(one) for one in values], pa.binary())
+        return pa.array([one if one is None or isinstance(one, bytes) else jsonb(one) for one in values], pa.binary())
     return pa.array(values, _TYPES.get(kind, pa.string()))
+
+
+def jsonb(value: Any) -> bytes:
+    """What a column of JSON holds, as it is at this moment: a version byte stands before the text."""
+    return b"\x01" + json.dumps(value).encode()
 
 
 def state_at(now: int, first: T, *later: tuple[int, T]) -> T:
@@ -116,10 +126,6 @@ def times(microseconds: Any, now: int) -> pa.Array[Any]:
     """Times; null for what comes after `now`."""
     moments: Ints = np.asarray(microseconds, dtype=np.int64)
     return pa.array(moments, mask=moments > now).cast(TIME)
-
-
-def _json(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 def texts(known: pa.Array[Any], positions: Ints) -> pa.Array[Any]:

@@ -16,22 +16,26 @@ import pyarrow as pa
 from community_pipelines.samples.bazaar.gallery import Gallery
 from community_pipelines.samples.calendar import DAY, SECOND, pauses
 from community_pipelines.samples.chance import NONE, Flags, Floats, Ints, few, met, pick, random_ids
-from community_pipelines.samples.visits import Agents, Rows, arrive, by_arrival, passed, steps
+from community_pipelines.samples.visits import (
+    Agents,
+    Referrers,
+    Rows,
+    Toggles,
+    arrive,
+    by_arrival,
+    crawl,
+    first_of_each,
+    passed,
+    steps,
+)
 from community_pipelines.samples.words import words
-from community_pipelines.samples.writing import TIME, texts, times, uuids
+from community_pipelines.samples.writing import texts, times, uuids
 
 KINDS = ("view", "click", "prompt", "favorite", "unfavorite", "use", "mix", "share", "embed")
 VIEW, CLICK, PROMPT, FAVORITE, UNFAVORITE, USE, MIX, SHARE, EMBED = range(len(KINDS))
 SOURCES = ("in_app_panel", "community_site", "direct", "newsletter", "partner_widget")
 PANEL, SITE, DIRECT, NEWSLETTER, WIDGET = range(len(SOURCES))
 
-SCHEMA = pa.schema(
-    {
-        "id": pa.uuid(), "template_id": pa.uuid(), "user_id": pa.string(), "event_type": pa.string(),
-        "source": pa.string(), "project_id": pa.uuid(), "scene_count": pa.int32(), "referrer": pa.string(),
-        "user_agent": pa.string(), "created_at": TIME,
-    }
-)  # fmt: skip
 # An event as positions in the lists of templates, users, …; NONE stands for null.
 _EVENT = np.dtype(
     [
@@ -51,17 +55,16 @@ _LARGE_ENOUGH = 150
 _LOOKS_PER_VISIT = 3.2
 # Fewer than there are, so that more looks are drawn than needed.
 _EVENTS_PER_LOOK = 1.2
-_LOOKS_PER_CRAWL = 60
 
 
 def arrivals(gallery: Gallery) -> Iterator[pa.Table]:
-    """The events, one table of SCHEMA per day of arrival: the full days, then today up to `now`.
+    """The events, one table per day of arrival: the full days, then today up to `now`.
 
     A table holds the day's own events and a few of earlier days that came in late, in order of arrival. The full days
     have exactly `days * events_per_day` events; with `now` at midnight there are no others. Memory stays flat.
     """
     world = _World(gallery)
-    held = _Favorites()
+    held = Toggles()
     days = (_Day(world, index, held).events() for index in range(gallery.calendar.days + 1))
     return (world.table(rows) for rows in by_arrival(gallery.calendar, days))
 
@@ -73,16 +76,15 @@ class _World:
         self.gallery = gallery
         self.agents = Agents()
         self.own_agents = gallery.dice("agents").random(len(gallery.people))
-        shared, known = words(), words("bazaar")
+        known = words("bazaar")
         inside = [[known["site"] + page for page in known[kind]] for kind in ("site_referrers", "panel_referrers")]
-        kinds = [shared["search_referrers"], shared["social_referrers"], *inside]
-        # The search, social, site and panel referrers begin and end there; one page for each template follows.
-        self.referrers = np.cumsum([0, *(len(kind) for kind in kinds)])
-        self.pages = int(self.referrers[-1])
+        self.referrers = Referrers(*inside)
+        # One page for each template follows.
+        self.pages = len(self.referrers.urls)
         pages = [f"{known['site']}/community/{slug}" for slug in gallery.templates.slugs]
         lists = {
             "user": [str(one) for one in gallery.people.ids], "kind": KINDS, "source": SOURCES,
-            "agent": self.agents.names, "referrer": [url for kind in kinds for url in kind] + pages,
+            "agent": self.agents.names, "referrer": self.referrers.urls + pages,
         }  # fmt: skip
         self._texts = {name: pa.array(values) for name, values in lists.items()}
 
@@ -94,34 +96,20 @@ class _World:
         """Rows of positions as what they point to."""
         user, kind, source, agent, referrer = (texts(known, rows[name]) for name, known in self._texts.items())
         template, project = self.gallery.templates.ids[rows["template"]], self.gallery.projects.ids[rows["project"]]
-        scenes = pa.array(rows["scenes"], mask=rows["scenes"] == NONE)
-        ids = (uuids(rows["id"]), uuids(template), uuids(project, rows["project"] != NONE))
-        time = times(rows["time"], self.gallery.calendar.now)
-        columns = [ids[0], ids[1], user, kind, source, ids[2], scenes, referrer, agent, time]
-        return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-
-class _Favorites:
-    """Which user holds which template as a favorite, as pairs: what the next day starts from."""
-
-    def __init__(self) -> None:
-        self.held = np.zeros(0, np.int64)
-        self.let_go = np.zeros(0, np.int64)
-
-    def follow(self, world: _World, rows: Rows) -> None:
-        """Takes over a day: for every pair the last of its events counts."""
-        told = rows[((rows["kind"] == FAVORITE) | (rows["kind"] == UNFAVORITE)) & (rows["user"] != NONE)]
-        told = told[np.argsort(told["time"], kind="stable")][::-1]
-        keys, last = np.unique(world.pairs(told["user"], told["template"]), return_index=True)
-        given = told["kind"][last] == FAVORITE
-        self.held = np.union1d(np.setdiff1d(self.held, keys[~given]), keys[given])
-        self.let_go = np.setdiff1d(np.union1d(self.let_go, keys[~given]), keys[given])
+        return pa.table(
+            {
+                "id": uuids(rows["id"]), "template_id": uuids(template), "user_id": user, "event_type": kind,
+                "source": source, "project_id": uuids(project, rows["project"] != NONE),
+                "scene_count": pa.array(rows["scenes"], mask=rows["scenes"] == NONE), "referrer": referrer,
+                "user_agent": agent, "created_at": times(rows["time"], self.gallery.calendar.now),
+            }
+        )  # fmt: skip
 
 
 class _Day:
     """One day: its dice, who and what can be met on it, and all that happens."""
 
-    def __init__(self, world: _World, index: int, favorites: _Favorites) -> None:
+    def __init__(self, world: _World, index: int, favorites: Toggles) -> None:
         gallery = world.gallery
         self._world, self._index, self._favorites, self._gallery = world, index, favorites, gallery
         self._rng = gallery.dice("day", index)
@@ -133,12 +121,14 @@ class _Day:
 
     def events(self) -> Rows:
         """All events that happen on the day, with their ids and times of arrival."""
-        returning, told = self._returning()
+        returning, spoken_of = self._returning()
         crawled = round(self._volume * _CRAWLED * self._rng.uniform(0.8, 1.2))
         visits = max(0, self._volume - len(returning) - crawled)
-        barred = np.union1d(self._favorites.held, told)
+        barred = np.union1d(self._favorites.held, spoken_of)
         rows = np.concatenate([returning, self._crawlers(crawled), self._people(visits, barred)])[: self._volume]
-        self._favorites.follow(self._world, rows)
+        told = rows[np.isin(rows["kind"], (FAVORITE, UNFAVORITE)) & (rows["user"] != NONE)]
+        pairs = self._world.pairs(told["user"], told["template"])
+        self._favorites.follow(pairs, told["time"], told["kind"] == FAVORITE)
         self._spoil(rows)
         rows["id"] = random_ids(self._rng, len(rows))
         rows["arrival"] = arrive(self._rng, rows["time"], self._end, self._gallery.calendar.now, _LATE)
@@ -188,7 +178,9 @@ class _Day:
             at = looks["time"] + pauses(rng, seconds * SECOND, total)
             done = (rng.random(total) < chance) & (at < end)
             if kind == FAVORITE:
-                done = self._first(done, at, looks, barred)
+                asked = np.flatnonzero(done)
+                keys = self._world.pairs(looks["user"][asked], looks["template"][asked])
+                done = np.isin(np.arange(total), asked[first_of_each(keys, at[asked], barred)])
                 # A double click, and a change of mind.
                 again = at + rng.uniform(0.2 * SECOND, 3 * SECOND, total).astype(np.int64)
                 regret = again + pauses(rng, 60 * SECOND, total)
@@ -210,15 +202,6 @@ class _Day:
                 self._into_projects(part)
             parts.append(part)
         return np.concatenate(parts)
-
-    def _first(self, asked: Flags, at: Ints, looks: Rows, barred: Ints) -> Flags:
-        """Of what is asked for the first of each pair that is not barred."""
-        order = np.flatnonzero(asked)
-        order = order[np.argsort(at[order], kind="stable")]
-        keys, first = np.unique(self._world.pairs(looks["user"][order], looks["template"][order]), return_index=True)
-        given = np.zeros(len(looks), dtype=np.bool_)
-        given[order[first[~np.isin(keys, barred)]]] = True
-        return given
 
     def _into_projects(self, rows: Rows) -> None:
         """Uses take all scenes of a template into one of the user's projects, mixes take some."""
@@ -258,14 +241,10 @@ class _Day:
     def _crawlers(self, count: int) -> Rows:
         """That many events of crawlers: long walks at any hour, nobody signed in, hardly ever a click."""
         rng = self._rng
-        visit, place = steps(np.minimum(rng.geometric(1 / _LOOKS_PER_CRAWL, count), 600), count)
+        visit, time = crawl(rng, self._start, count)
         crawls = int(visit[-1]) + 1 if count else 0
-        since = passed(rng, 5, visit, place)
-        lasts = np.zeros(crawls, np.int64)
-        np.maximum.at(lasts, visit, since)
-        begin = self._start + (rng.random(crawls) * np.maximum(DAY - lasts - 1, 0)).astype(np.int64)
         rows = self._blank(count)
-        rows["time"] = np.minimum(begin[visit] + since, self._end - 1)
+        rows["time"] = time
         # They find all that is listed, one as often as the other.
         listed = np.where(self._gallery.templates.listed, 1.0, 1e-9)
         rows["template"] = met(rng, np.full(count, self._start), self._gallery.templates.created, listed)
@@ -276,8 +255,8 @@ class _Day:
 
     def _referrers(self, source: Ints, viral: Flags, place: Ints) -> Ints:
         rng, count = self._rng, len(source)
-        draw, ends = rng.random(count), self._world.referrers
-        search, social, site, panel = (rng.integers(ends[kind], ends[kind + 1], count) for kind in range(4))
+        draw = rng.random(count)
+        search, social, site, panel = self._world.referrers.some(rng, count)
         entry = np.select([draw < 0.45, draw < 0.65, draw < 0.85], [search, social, site], NONE)
         return np.select(
             [source == PANEL, place > 0, viral, source == SITE],

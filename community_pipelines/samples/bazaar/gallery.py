@@ -30,8 +30,9 @@ from community_pipelines.samples.chance import (
     random_ids,
     some_of,
 )
-from community_pipelines.samples.people import People, sign_up
+from community_pipelines.samples.people import Belongings, People, belongings, relieve, sign_up
 from community_pipelines.samples.words import words
+from community_pipelines.samples.writing import Row
 
 # How many scenes templates have, and how often.
 _SCENES = np.array((1, 2, 3, 4, 5, 6, 8, 12))
@@ -39,36 +40,11 @@ _SCENES_OFTEN = np.array((0.08, 0.16, 0.24, 0.2, 0.14, 0.09, 0.06, 0.03))
 
 
 @dataclass(frozen=True)
-class Projects:
-    """The projects that people keep to themselves, in the order of their owners; each user's begin at `begins`."""
-
-    begins: Ints
-    ids: Bytes
-    owner: Ints
-    created: Ints
-
-    def of(self, users: Ints, times: Ints, draw: Floats) -> Ints:
-        """One project for each user, `draw` in [0, 1) choosing among those that exist at that time."""
-        first = self.begins[users]
-        chosen = first + (draw * (self.begins[users + 1] - first)).astype(np.int64)
-        return np.where(self.created[chosen] <= times, chosen, first)
-
-
-@dataclass(frozen=True)
-class Text:
-    """What a template says about itself."""
-
-    title: str
-    description: str
-    category: str
-    tags: list[str]
-
-
-@dataclass(frozen=True)
 class Templates:
     """Templates in the order of their creation. `appeal` is how often they are looked at, in any unit.
 
-    `projects` are the ids of the projects that become them. `ids` and `slugs` are stand-ins until ingest made others.
+    `texts` are what they say, `projects` the ids of the projects that become them; `ids` and `slugs` are stand-ins
+    until ingest made others.
     """
 
     ids: Bytes
@@ -78,7 +54,7 @@ class Templates:
     created: Ints
     updated: Ints
     owner: Ints
-    texts: list[Text]
+    texts: list[Row]
     appeal: Floats
     usefulness: Floats
     scenes: Ints
@@ -101,7 +77,7 @@ class Gallery:
     size: GallerySize
     calendar: Calendar
     people: People
-    projects: Projects
+    projects: Belongings
     templates: Templates
     volumes: Ints
     spikes: Floats
@@ -119,18 +95,8 @@ def build_gallery(size: GallerySize, calendar: Calendar) -> Gallery:
     until = np.where(templates.listed, templates.disabled_at, 0)
     spikes = calendar.spikes(dice(size.seed, "spikes"), templates.created, templates.appeal, until)
     volumes = calendar.volumes(dice(size.seed, "volumes"), size.events_per_day, 0.2, spikes.sum(axis=1))
-    return Gallery(size, calendar, people, _projects(size, calendar, people), templates, volumes, spikes)
-
-
-def _projects(size: GallerySize, calendar: Calendar, people: People) -> Projects:
-    """At least one for each user, made on the day of the sign-up."""
-    rng, count = dice(size.seed, "projects"), len(people)
-    owner = np.sort(np.concatenate((np.arange(count), pick(rng, people.activity, round(count * 0.4)))))
-    begins = np.searchsorted(owner, np.arange(count + 1))
-    since = people.created[owner]
-    made = since + (rng.random(len(owner)) * (calendar.start(calendar.days) - since)).astype(np.int64)
-    made[begins[:-1]] = people.created + np.minimum(rng.exponential(3 * HOUR, count), 20 * HOUR).astype(np.int64)
-    return Projects(begins, random_ids(rng, len(owner)), owner, made)
+    projects = belongings(dice(size.seed, "projects"), people, 0.4, calendar.start(calendar.days))
+    return Gallery(size, calendar, people, projects, templates, volumes, spikes)
 
 
 def _templates(size: GallerySize, calendar: Calendar, people: People) -> Templates:
@@ -145,7 +111,7 @@ def _templates(size: GallerySize, calendar: Calendar, people: People) -> Templat
     makers = np.where(people.exists & (rng.random(len(people)) < 0.12), rng.pareto(1.1, len(people)), 0)
     makers[0] += 0.5
     owner = people.someone(rng, created, DAY, makers)
-    _relieve(rng, owner, created, people)
+    relieve(rng, owner, created, people, MOST_OF_ONE_OWNER)
 
     disabled = rng.permutation(prepared)[: max(1, round(prepared * 0.03))]
     disabled_at = np.full(count, NEVER)
@@ -171,19 +137,7 @@ def _templates(size: GallerySize, calendar: Calendar, people: People) -> Templat
     )
 
 
-def _relieve(rng: np.random.Generator, owner: Ints, created: Ints, people: People) -> None:
-    """Gives what an owner has too many of to other users who were there by then, as far as there are any."""
-    while True:
-        order = np.argsort(owner, kind="stable")
-        ranks = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])
-        excess = order[ranks >= MOST_OF_ONE_OWNER]
-        if not len(excess):
-            return
-        full = np.bincount(owner, minlength=len(people)) >= MOST_OF_ONE_OWNER
-        owner[excess] = people.someone(rng, created[excess], DAY, np.where(people.exists & ~full, people.activity, 0))
-
-
-def _texts(size: GallerySize) -> list[Text]:
+def _texts(size: GallerySize) -> list[Row]:
     rng, known = dice(size.seed, "texts"), words("bazaar")
     categories = list(known["categories"])
     texts = []
@@ -195,5 +149,6 @@ def _texts(size: GallerySize) -> list[Text]:
         sentences = (opener[:1].upper() + opener[1:], one_of(rng, known["details"]), one_of(rng, known["closers"]))
         description = " ".join(sentence for sentence in sentences if sentence)
         tags = some_of(rng, about["tags"], 2, 4) + some_of(rng, known["style_tags"], 0, 2)
-        texts.append(Text(f"{style} {subject} {form}", description, categories[position], tags))
+        text = {"title": f"{style} {subject} {form}", "description": description, "category": categories[position]}
+        texts.append({**text, "tags": tags})
     return texts

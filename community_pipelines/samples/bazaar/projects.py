@@ -20,28 +20,12 @@ from community_pipelines.samples.chance import any_of, random_ids
 from community_pipelines.samples.people import full_names
 from community_pipelines.samples.spec import SampleError
 from community_pipelines.samples.words import words
-from community_pipelines.samples.writing import Writer, packed, uuids
+from community_pipelines.samples.writing import Writer, packed, statement, uuids
 
 REQUESTED_BY = "sample"
 
 _FORMATS = (["landscape", "portrait", "square"], ["portrait"], ["landscape", "square"], ["landscape"])
 _FORMATS_OFTEN = (0.7, 0.15, 0.1, 0.05)
-
-# Whoever takes up a sample again wants to see what was rejected tried again.
-_FLAG_AGAIN = f"""
-update community.publication_requests as request
-set done_at = null, status = null, detail = null
-where requested_by = '{REQUESTED_BY}'
-    and done_at is not null
-    and not exists (select from community.template_versions where project_key = request.project_key)
-"""
-_PUBLISHED = f"""
-select version.project_key, uuid_send(template.id), template.slug
-from community.template_versions as version
-join community_templates as template on template.id = version.template_id
-join community.publication_requests as request
-    on request.project_key = version.project_key and request.requested_by = '{REQUESTED_BY}'
-"""
 
 
 def write(writer: Writer, gallery: Gallery) -> None:
@@ -55,12 +39,12 @@ def write(writer: Writer, gallery: Gallery) -> None:
 def flag_again(place: Deployment) -> None:
     """Flags what was not published."""
     with connect(place.publish_url, place.publish_setting) as connection:
-        connection.execute(_FLAG_AGAIN)
+        connection.execute(statement("bazaar", "flag_again").encode())
 
 
 def published(writer: Writer, place: Deployment, gallery: Gallery) -> Gallery:
     """The gallery with its templates' true ids and slugs. Raises SampleError when ingest did not make them all."""
-    writer.execute(_PUBLISHED)
+    writer.execute(statement("bazaar", "published"))
     made = {key: (one, slug) for key, one, slug in writer.cursor.fetchall()}
     keys = [str(project) for project in gallery.templates.projects]
     missing = [key for key in keys if key not in made]
@@ -103,7 +87,7 @@ def _projects(gallery: Gallery) -> dict[str, Any]:
     return {
         "id": np.concatenate((own.ids[kept], packed(templates.projects))),
         "userId": [str(people.ids[user]) for user in np.concatenate((own.owner[kept], templates.owner))],
-        "title": [f"{subject} {word}" for subject, word in drawn] + [text.title for text in templates.texts],
+        "title": [f"{subject} {word}" for subject, word in drawn] + [text["title"] for text in templates.texts],
         "createdAt": created,
         "updatedAt": created,
     }
@@ -114,7 +98,7 @@ def _scenes(gallery: Gallery) -> dict[str, Any]:
     templates = gallery.templates
     # A project's scenes are its own: another number of projects does not change them.
     made = [
-        scenes(gallery.dice("scenes", number), text.category, text.title, int(count))
+        scenes(gallery.dice("scenes", number), text["category"], text["title"], int(count))
         for number, (text, count) in enumerate(zip(templates.texts, templates.scenes, strict=True))
     ]
     owner = np.repeat(np.arange(len(made)), templates.scenes)
@@ -138,7 +122,7 @@ def _requests(gallery: Gallery) -> dict[str, Any]:
     return {
         "project_key": [str(project) for project in templates.projects],
         "options": [
-            {**vars(text), "formats": _FORMATS[formats], "visibility": "public" if listed else "unlisted"}
+            {**text, "formats": _FORMATS[formats], "visibility": "public" if listed else "unlisted"}
             for text, formats, listed in zip(templates.texts, fitting, templates.listed, strict=True)
         ],
         "requested_by": pa.array([REQUESTED_BY] * len(templates.texts)),

@@ -13,9 +13,9 @@ import numpy as np
 from community_pipelines.samples.chance import any_of, new_ids, some_of
 from community_pipelines.samples.stories.moderation import Moderation
 from community_pipelines.samples.stories.scenes import Course
-from community_pipelines.samples.stories.world import TEAM, Things, World, sentence, title
-from community_pipelines.samples.words import slug, words
-from community_pipelines.samples.writing import Row, state_at
+from community_pipelines.samples.stories.world import TEAM, World
+from community_pipelines.samples.words import say, slug, words
+from community_pipelines.samples.writing import Row
 
 _WITH_PROVIDER = 0.3
 
@@ -33,7 +33,7 @@ def tables(world: World) -> Iterator[tuple[str, Any]]:
         }
         for place, topic in enumerate(world.topics)
     ]  # fmt: skip
-    yield "user_topics", _proposals(world)
+    yield "user_topics", world.proposals
     yield "categories", [
         {
             "id": one, "topic_id": topic.id, "name": name, "slug": slug(name), "display_order": place,
@@ -58,26 +58,19 @@ def _people(world: World, moderation: Moderation) -> Iterator[tuple[str, Any]]:
     gone = [at is not None and at <= now for at in suspended]
     names = zip(any_of(rng, known["adjectives"], count), any_of(rng, known["nouns"], count), strict=True)
     provided = rng.random(count) < _WITH_PROVIDER
-    yield (
-        "users",
-        {
-            "id": people.ids,
-            "email": [f"user{number}@example.org" for number in range(1, count + 1)],
-            # Not a hash: nobody can sign in with it.
-            "password_hash": [None if known_there else "sample, no password fits" for known_there in provided],
-            "username": [f"user{number}" for number in range(1, count + 1)],
-            "display_name": [f"{one} {other}" for one, other in names],
-            "bio": any_of(rng, known["bios"] + [None] * 12, count),
-            "role": ["admin" if user == 0 else "moderator" if user < TEAM else "user" for user in range(count)],
-            "email_verified": rng.random(count) < 0.9,
-            "is_active": [not one for one in gone],
-            "created_at": people.created,
-            "updated_at": [
-                at if over else made for at, over, made in zip(suspended, gone, people.created, strict=True)
-            ],
-            "last_login_at": people.created + (np.sqrt(rng.random(count)) * (now - people.created)).astype(np.int64),
-        },
-    )
+    updated = [at if over else made for at, over, made in zip(suspended, gone, people.created, strict=True)]
+    yield "users", {
+        "id": people.ids, "email": [f"user{number}@example.org" for number in range(1, count + 1)],
+        # Not a hash: nobody can sign in with it.
+        "password_hash": [None if elsewhere else "sample, no password fits" for elsewhere in provided],
+        "username": [f"user{number}" for number in range(1, count + 1)],
+        "display_name": [f"{one} {other}" for one, other in names],
+        "bio": any_of(rng, known["bios"] + [None] * 12, count),
+        "role": ["admin" if user == 0 else "moderator" if user < TEAM else "user" for user in range(count)],
+        "email_verified": rng.random(count) < 0.9, "is_active": [not one for one in gone],
+        "created_at": people.created, "updated_at": updated,
+        "last_login_at": people.created + (np.sqrt(rng.random(count)) * (now - people.created)).astype(np.int64),
+    }  # fmt: skip
     chosen = np.flatnonzero(provided)
     yield (
         "oauth_accounts",
@@ -91,25 +84,9 @@ def _people(world: World, moderation: Moderation) -> Iterator[tuple[str, Any]]:
     )
 
 
-def _proposals(world: World) -> list[Row]:
-    rng, now, rejections = world.dice("proposals"), world.calendar.now, words("stories")["rejections"]
-    rows = []
-    for one in world.proposals:
-        status = state_at(now, "pending", (one.reviewed, one.status))
-        reviewer, reason = world.people.ids[int(rng.integers(1, TEAM))], any_of(rng, rejections, 1)[0]
-        rows.append({
-            "id": one.id, "user_id": world.people.ids[one.user], "name": one.name, "status": status,
-            "reviewed_by": None if status == "pending" else reviewer, "reviewed_at": one.reviewed,
-            "rejection_reason": reason if status == "rejected" else None,
-            "promoted_to_topic_id": one.topic.id if one.topic and status == "approved" else None,
-            "created_at": one.created,
-        })  # fmt: skip
-    return rows
-
-
 def _ideas(world: World) -> Row:
     rng, ideas, tags, count = world.dice("ideas at rest"), world.ideas, words("stories")["tags"], world.size.ideas
-    now, moderated = world.calendar.now, ideas.moderated
+    now = world.calendar.now
     topics = [world.topics[topic] for topic in ideas.parent]
     # Some are of no category.
     categories = [[*topic.categories.values(), None] for topic in topics]
@@ -119,13 +96,13 @@ def _ideas(world: World) -> Row:
         "user_id": [world.people.ids[user] for user in ideas.user],
         "topic_id": [topic.id for topic in topics],
         "category_id": [known[int(rng.integers(len(known)))] for known in categories],
-        "title": [title(rng) for _ in range(count)],
-        "prompt": [f"{sentence(rng)} {sentence(rng)}" for _ in range(count)],
+        "title": [say(rng, "stories", "title") for _ in range(count)],
+        "prompt": [say(rng, "stories", "prompt") for _ in range(count)],
         "tags": [some_of(rng, tags, 0, 4) for _ in range(count)],
-        "status": _status(ideas, now),
-        "moderation_status": np.where(moderated <= now, decided, "pending"),
+        "status": ideas.status(now),
+        "moderation_status": np.where(ideas.moderated <= now, decided, "pending"),
         "created_at": ideas.created,
-        "updated_at": _changed(now, ideas.created, moderated, ideas.closed),
+        "updated_at": ideas.changed(now),
     }
 
 
@@ -139,25 +116,13 @@ def _scenes(world: World, course: Course) -> Row:
         "idea_id": [world.ideas.ids[idea] for idea in scenes.parent],
         "user_id": [world.people.ids[user] for user in scenes.user],
         "topic_id": [world.topics[topic].id for topic in world.ideas.parent[scenes.parent]],
-        "title": ["Rehearsals", *(title(rng) for _ in range(count - 1))],
-        "description": [private, *(sentence(rng) for _ in range(count - 1))],
-        "status": _status(scenes, now),
+        "title": ["Rehearsals", *(say(rng, "stories", "title") for _ in range(count - 1))],
+        "description": [private, *(say(rng, "stories", "sentence") for _ in range(count - 1))],
+        "status": scenes.status(now),
         "bible_version": [bible["version"] for bible in bibles],
         "created_at": scenes.created,
         "updated_at": np.maximum(scenes.created, [bible["created_at"] for bible in bibles]),
     }
-
-
-def _status(things: Things, now: int) -> list[str]:
-    return [as_ if at <= now else "active" for as_, at in zip(things.closed_as, things.closed, strict=True)]
-
-
-def _changed(now: int, *moments: Any) -> Any:
-    """The last of the moments that came by `now`."""
-    changed = moments[0]
-    for moment in moments[1:]:
-        changed = np.where(moment <= now, moment, changed)
-    return changed
 
 
 def _in_order(rows: list[Row]) -> list[Row]:

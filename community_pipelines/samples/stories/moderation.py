@@ -9,8 +9,8 @@ from uuid import UUID
 
 import numpy as np
 
-from community_pipelines.samples.calendar import HOUR, MINUTE, NEVER, pauses
-from community_pipelines.samples.chance import new_ids, one_of
+from community_pipelines.samples.calendar import HOUR, MINUTE, NEVER, pause
+from community_pipelines.samples.chance import endless_ids, one_of
 from community_pipelines.samples.stories.world import TEAM, World
 from community_pipelines.samples.words import words
 from community_pipelines.samples.writing import Row, state_at
@@ -27,6 +27,7 @@ class Moderation:
     def __init__(self, world: World, segments: list[Row]) -> None:
         self._world = world
         self._rng = rng = world.dice("moderation")
+        self._ids = endless_ids(world.dice("flags"))
         self.flags: list[Row] = []
         self.suspended: dict[int, int] = {}
         for kind, things in (("idea", world.ideas), ("scene", world.scenes)):
@@ -85,7 +86,6 @@ class Moderation:
     def _flag(self, kind: str, target: UUID, created: int, reviewed: int, action: str | None) -> None:
         """A flag as it is at `now`; without an action it is dismissed."""
         rng, people, now, known = self._rng, self._world.people, self._world.calendar.now, words("stories")
-        (one,) = new_ids(rng, 1)
         # Without a reporter it was found automatically.
         automatic = kind in ("idea", "scene", "segment") and rng.random() < 0.35
         reporter = None if automatic else people.ids[int(people.someone(rng, np.array([created]))[0])]
@@ -95,11 +95,11 @@ class Moderation:
         text = None if automatic or rng.random() < 0.5 else one_of(rng, known["flag_texts"])
         reviewer = people.ids[int(rng.integers(1, TEAM))]
         self.flags.append({
-            "id": one, "target_type": kind, "target_id": target, "reporter_id": reporter,
+            "id": next(self._ids), "target_type": kind, "target_id": target, "reporter_id": reporter,
             "reason": one_of(rng, known["flag_reasons"]), "description": text, "status": status,
             "reviewed_by": None if status == "pending" else reviewer, "reviewed_at": reviewed,
             "action_taken": action if status == "resolved" else None, "created_at": created,
         })  # fmt: skip
 
     def _some(self, median: int) -> int:
-        return MINUTE + int(pauses(self._rng, median, 1, 1.1)[0])
+        return MINUTE + pause(self._rng, median, 1.1)

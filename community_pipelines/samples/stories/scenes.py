@@ -6,14 +6,14 @@ of segments that exist.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
-from community_pipelines.samples.calendar import DAY, HOUR, MINUTE, SECOND, pauses
-from community_pipelines.samples.chance import Ints, new_ids, novelty, one_of, pick
+from community_pipelines.samples.calendar import DAY, HOUR, MINUTE, SECOND, pause, pauses
+from community_pipelines.samples.chance import Ints, endless_ids, novelty, one_of, pick, some_of
+from community_pipelines.samples.stories import jobs
 from community_pipelines.samples.stories.jobs import (
     CANCELLED,
     CONTINUATION,
@@ -22,12 +22,10 @@ from community_pipelines.samples.stories.jobs import (
     REGENERATION,
     STUCK,
     SUMMARY,
-    job,
-    rehearsals,
 )
-from community_pipelines.samples.stories.world import World, deed, sentence
-from community_pipelines.samples.words import words
-from community_pipelines.samples.writing import Row
+from community_pipelines.samples.stories.world import World
+from community_pipelines.samples.words import say, words
+from community_pipelines.samples.writing import Row, jsonb
 
 # Scenes are summarized whenever they have grown by so many segments.
 _SUMMARIZED = 5
@@ -45,7 +43,8 @@ class Course:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.jobs: list[Row] = list(rehearsals(world))
+        self.ids = endless_ids(world.dice("ids"))
+        self.jobs: list[Row] = list(jobs.rehearsals(world, self.ids))
         self.segments: list[Row] = []
         self.bibles: list[Row] = []
         self.summaries: list[Row] = []
@@ -68,10 +67,15 @@ class Course:
         grown = {segment["scene_id"]: segment for segment in made}
         for scene, segment in sorted(grown.items(), key=lambda one: one[1]["created_at"])[-_UNDER_WAY:]:
             at = max(now - int(rng.integers(2, 150)) * SECOND, segment["created_at"] + SECOND)
-            about = {"scene_id": scene, "user_id": segment["user_id"], "input_text": sentence(rng)}
+            about = {
+                "id": next(self.ids),
+                "scene_id": scene,
+                "user_id": segment["user_id"],
+                "input_text": say(rng, "stories", "sentence"),
+            }
             about["bible_version"] = latest[scene]
             # Without an end they stay open at whatever `now`.
-            self.jobs.append(job(self.world, rng, about, CONTINUATION, STUCK, min(at, now))[0])
+            self.jobs.append(jobs.job(self.world, rng, about, CONTINUATION, STUCK, min(at, now))[0])
 
 
 def _additions(world: World) -> tuple[Ints, Ints, Ints]:
@@ -101,6 +105,11 @@ def _additions(world: World) -> tuple[Ints, Ints, Ints]:
     return scene[there], user[there], moment[there]
 
 
+def _urls(folder: str) -> dict[str, str]:
+    files = {"videoUrl": "video.mp4", "hlsPlaylistUrl": "index.m3u8", "thumbnailUrl": "thumbnail.jpg"}
+    return {kind: f"{folder}/{file}" for kind, file in files.items()}
+
+
 class _Story:
     """One scene as it grows. A story that skips has no segment 3: a bug of the app took the number twice."""
 
@@ -115,29 +124,30 @@ class _Story:
 
     def add(self, user: int, time: int, hangs: bool) -> None:
         """Somebody adds to the scene. A scene has one job at a time, so later ones wait for it."""
-        rng, author, text = self._rng, self._world.people.ids[user], sentence(self._rng)
+        rng, author, text = self._rng, self._world.people.ids[user], say(self._rng, "stories", "sentence")
         self._free = max(time, self._free + MINUTE)
         if hangs:
             # It is taken for lost after a while.
             self._course.jobs.append(
-                job(self._world, rng, self._about(author, text), CONTINUATION, STUCK, self._free)[0]
+                jobs.job(self._world, rng, self._about(author, text), CONTINUATION, STUCK, self._free)[0]
             )
             self._free += 30 * MINUTE
         while not self._continue(author, text):
             if rng.random() < _GIVES_UP:
                 return
-            self._free += int(pauses(rng, 3 * MINUTE, 1)[0])
+            self._free += pause(rng, 3 * MINUTE)
         if rng.random() < _REGENERATED:
             self._regenerate(self._segments[-1])
         if len(self._segments) - self._summarized == _SUMMARIZED:
             self._summarize(author)
 
     def _about(self, user: UUID, text: str) -> Row:
-        return {"scene_id": self._id, "user_id": user, "input_text": text, "bible_version": self._bible.version}
+        known = {"scene_id": self._id, "user_id": user, "bible_version": self._bible.version}
+        return {**known, "id": next(self._course.ids), "input_text": text}
 
     def _job(self, user: UUID, text: str, kind: str, outcome: str, result: Any, context: Any = None) -> Row:
         """A job that begins when the scene is free, and keeps it until its end."""
-        row, self._free = job(
+        row, self._free = jobs.job(
             self._world, self._rng, self._about(user, text), kind, outcome, self._free, result, context
         )
         self._course.jobs.append(row)
@@ -149,7 +159,7 @@ class _Story:
 
     def _continue(self, user: UUID, text: str) -> bool:
         """Whether the job made a segment."""
-        rng, known, outcome, (one,) = self._rng, words("stories"), self._outcome(), new_ids(self._rng, 1)
+        rng, known, outcome, one = self._rng, words("stories"), self._outcome(), next(self._course.ids)
         folder, version = f"{known['cdn']}/scenes/{self._id}/{one}", self._bible.version
         result = {**_urls(folder), "segmentId": str(one), "bibleVersion": version}
         recent = [str(segment["id"]) for segment in self._segments[-3:]]
@@ -177,13 +187,13 @@ class _Story:
 
     def _regenerate(self, segment: Row) -> None:
         """Another take, of which the author keeps the first one."""
-        self._free += int(pauses(self._rng, 5 * MINUTE, 1)[0])
+        self._free += pause(self._rng, 5 * MINUTE)
         folder = f"{words('stories')['cdn']}/scenes/{self._id}/{segment['id']}/take-2"
         result = {**_urls(folder), "segmentId": str(segment["id"]), "kept": False}
         self._job(segment["user_id"], segment["input_text"], REGENERATION, self._outcome(), result)
 
     def _summarize(self, user: UUID) -> None:
-        (one,), covered = new_ids(self._rng, 1), [segment["sequence"] for segment in self._segments[self._summarized :]]
+        one, covered = next(self._course.ids), [segment["sequence"] for segment in self._segments[self._summarized :]]
         outcome = FINISHED if self._rng.random() < 0.97 else FAILED
         text = f"Segments {covered[0]} to {covered[-1]}"
         self._free += SECOND
@@ -196,9 +206,9 @@ class _Story:
             self._course.summaries.append({**row, "created_at": at, "updated_at": at})
 
     def _keep_bible(self, segment: UUID | None, at: int) -> None:
-        (one,) = new_ids(self._rng, 1)
+        one = next(self._course.ids)
         row = {"id": one, "scene_id": self._id, "version": self._bible.version}
-        data = json.dumps(self._bible.data).encode()
+        data = jsonb(self._bible.data)
         self._course.bibles.append({**row, "data": data, "created_at": at, "created_by_segment_id": segment})
 
 
@@ -206,28 +216,14 @@ class _Bible:
     """The bible of one scene at its newest version, which `data` holds in the seed's form."""
 
     def __init__(self, rng: np.random.Generator, genre: str) -> None:
-        known = words("stories")
         self._rng = rng
-        self._names = [known["called"][place] for place in rng.permutation(len(known["called"]))]
-        place, kept = one_of(rng, known["places"]), one_of(rng, known["nouns"]).lower()
-        self.data: dict[str, Any] = {
-            "version": 1,
-            "characters": [],
-            "setting": {
-                "primaryLocation": place,
-                "timePeriod": one_of(rng, known["periods"]),
-                "worldRules": [one_of(rng, known["rules"])],
-                "locations": [{"name": place, "description": f"Where the {kept} is kept."}],
-            },
-            "timeline": {"currentPoint": "Before the first segment.", "majorEvents": []},
-            "plotThreads": [],
-            "styleGuide": {
-                "tone": one_of(rng, known["tones"]),
-                "genre": genre,
-                "visualStyle": one_of(rng, known["looks"]),
-                "narrativeStyle": "third person, present tense",
-            },
-        }
+        self._names = some_of(rng, words("stories")["called"], _MOST_CHARACTERS, _MOST_CHARACTERS)
+        self.data: dict[str, Any] = {**say(rng, "stories", "bible"), "characters": [], "plotThreads": []}
+        setting = self.data["setting"]
+        setting["worldRules"] = [setting["worldRules"]]
+        setting["locations"] = [{"name": setting["primaryLocation"], "description": setting["locations"]}]
+        self.data["timeline"]["majorEvents"] = []
+        self.data["styleGuide"]["genre"] = genre
         for _ in range(int(rng.integers(1, 4))):
             self._appear()
         self._open_thread()
@@ -245,7 +241,7 @@ class _Bible:
             self._appear()["introducedInSegment"] = sequence
         active = [character for character in characters if character["isActive"]]
         who = one_of(rng, active)
-        event = f"{who['canonicalName']} {deed(rng)}."
+        event = f"{who['canonicalName']} {say(rng, 'stories', 'deeds')}."
         turn = one_of(rng, words("stories")["turns"])
         timeline["majorEvents"].append({"segmentNumber": sequence, "event": event, "consequences": turn})
         timeline["currentPoint"] = f"After segment {sequence}."
@@ -259,29 +255,16 @@ class _Bible:
 
     def _appear(self) -> dict[str, Any]:
         rng, known, characters = self._rng, words("stories"), self.data["characters"]
-        related = []
-        if characters:
-            other = one_of(rng, characters)["entityId"]
-            related = [{"targetEntityId": other, "relationshipType": one_of(rng, known["relations"])}]
         character: dict[str, Any] = {
-            "entityId": f"char_{rng.bytes(4).hex()}",
-            "canonicalName": self._names[len(characters)],
-            "aliases": [],
-            "traits": [known["traits"][place] for place in rng.permutation(len(known["traits"]))[:2]],
-            "relationships": related,
-            "isActive": True,
-        }
+            "entityId": f"char_{rng.bytes(4).hex()}", "canonicalName": self._names[len(characters)], "aliases": [],
+            "traits": some_of(rng, known["traits"], 2, 2), "relationships": [], "isActive": True,
+        }  # fmt: skip
+        if characters:
+            other, relation = one_of(rng, characters)["entityId"], one_of(rng, known["relations"])
+            character["relationships"].append({"targetEntityId": other, "relationshipType": relation})
         characters.append(character)
         return character
 
     def _open_thread(self) -> None:
         threads, noun = self.data["plotThreads"], one_of(self._rng, words("stories")["nouns"]).lower()
         threads.append({"id": f"thread_{len(threads) + 1}", "description": f"Whose {noun} is it?", "status": "active"})
-
-
-def _urls(folder: str) -> dict[str, str]:
-    return {
-        "videoUrl": f"{folder}/video.mp4",
-        "hlsPlaylistUrl": f"{folder}/index.m3u8",
-        "thumbnailUrl": f"{folder}/thumbnail.jpg",
-    }

@@ -15,10 +15,12 @@ from uuid import UUID
 import numpy as np
 
 from community_pipelines.samples.calendar import HOUR, LEISURE, MINUTE, NEVER, Calendar, pauses
-from community_pipelines.samples.chance import Flags, Floats, Ints, any_of, dice, met, new_ids, one_of, pick, popularity
+from community_pipelines.samples.chance import Ints, dice, met, new_ids, one_of, pick, popularity
 from community_pipelines.samples.people import People, sign_up
 from community_pipelines.samples.stories.sample import StoriesSize
+from community_pipelines.samples.things import Things, closings
 from community_pipelines.samples.words import words
+from community_pipelines.samples.writing import Row, state_at
 
 # The team: the first one is the admin, the others are moderators.
 TEAM = 6
@@ -38,42 +40,6 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A topic that a user proposed. Without a decision `reviewed` is NEVER."""
-
-    id: UUID
-    user: int
-    name: str
-    created: int
-    reviewed: int
-    status: str
-    topic: Topic | None
-
-
-@dataclass(frozen=True)
-class Things:
-    """Ideas or scenes in the order of their creation, each with the topic or idea that it belongs to.
-
-    `closed` is when one was hidden, removed or locked. The first idea is the team's, the first scene its private one,
-    of rehearsals. `moderated` is when one was decided upon at first, `rejected` whether against it.
-    """
-
-    ids: list[UUID]
-    parent: Ints
-    user: Ints
-    created: Ints
-    moderated: Ints
-    rejected: Flags
-    closed: Ints
-    closed_as: list[str]
-    appeal: Floats
-
-    def met(self, rng: np.random.Generator, times: Ints, more: Floats | float = 1.0) -> Ints:
-        """One that is there and open at each time, the popular ones more often; NONE where there is none."""
-        return met(rng, times, self.created, self.appeal * more, self.closed)
-
-
-@dataclass(frozen=True)
 class World:
     """One sample, but for what happens in it."""
 
@@ -81,7 +47,7 @@ class World:
     calendar: Calendar
     people: People
     topics: list[Topic]
-    proposals: list[Proposal]
+    proposals: list[Row]
     ideas: Things
     scenes: Things
 
@@ -99,27 +65,7 @@ def build_world(size: StoriesSize, calendar: Calendar) -> World:
     return World(size, calendar, people, topics, proposals, ideas, _scenes(size, calendar, people, ideas))
 
 
-def title(rng: np.random.Generator) -> str:
-    """What an idea or a scene is called."""
-    known = words("stories")
-    name = f"The {one_of(rng, known['adjectives'])} {one_of(rng, known['nouns'])}"
-    return f"{name} of {one_of(rng, known['places'])}" if rng.random() < 0.6 else name
-
-
-def sentence(rng: np.random.Generator) -> str:
-    """What an author writes for the AI to continue with."""
-    known = words("stories")
-    return f"{one_of(rng, known['called'])} {deed(rng)}. {one_of(rng, known['turns'])}"
-
-
-def deed(rng: np.random.Generator) -> str:
-    """What somebody does."""
-    known = words("stories")
-    done: str = one_of(rng, known["deeds"]).format(noun=one_of(rng, known["nouns"]).lower())
-    return done
-
-
-def _topics(size: StoriesSize, calendar: Calendar, people: People) -> tuple[list[Topic], list[Proposal]]:
+def _topics(size: StoriesSize, calendar: Calendar, people: People) -> tuple[list[Topic], list[Row]]:
     rng, known = dice(size.seed, "topics"), words("stories")
     chosen = calendar.moments_before(rng, len(known["topics"])).tolist()
     topics = []
@@ -139,7 +85,14 @@ def _topics(size: StoriesSize, calendar: Calendar, people: People) -> tuple[list
         topics += [topic] if topic else []
         status = "approved" if topic or draw < 0.45 else "rejected" if draw < 0.92 else "pending"
         at = NEVER if status == "pending" else decided
-        proposals.append(Proposal(one, int(user), name, created, at, status, topic))
+        status = state_at(calendar.now, "pending", (at, status))
+        reviewer, reason = people.ids[int(rng.integers(1, TEAM))], one_of(rng, known["rejections"])
+        proposals.append({
+            "id": one, "user_id": people.ids[user], "name": name, "status": status,
+            "reviewed_by": None if status == "pending" else reviewer, "reviewed_at": at,
+            "rejection_reason": reason if status == "rejected" else None,
+            "promoted_to_topic_id": topic.id if topic and status == "approved" else None, "created_at": created,
+        })  # fmt: skip
     return topics, proposals
 
 
@@ -159,7 +112,7 @@ def _ideas(size: StoriesSize, calendar: Calendar, people: People, topics: list[T
     rejected[:prepared] = False
     moderated = created + pauses(rng, 3 * HOUR, count)
     moderated[:prepared] = created[:prepared]
-    closed, closed_as = _closings(rng, created, prepared, 0.03, ("hidden", "removed"))
+    closed, closed_as = closings(rng, created, prepared, 0.03, ("hidden", "removed"))
     return Things(
         ids=new_ids(rng, count),
         parent=topic,
@@ -184,7 +137,7 @@ def _scenes(size: StoriesSize, calendar: Calendar, people: People, ideas: Things
     idea[0] = 0
     user = np.where(rng.random(count) < 0.4, ideas.user[idea], people.someone(rng, created))
     user[0] = 0
-    closed, closed_as = _closings(rng, created, 1, 0.04, ("hidden", "hidden", "removed", "locked"))
+    closed, closed_as = closings(rng, created, 1, 0.04, ("hidden", "hidden", "removed", "locked"))
     closed[0], closed_as[0] = created[0], "hidden"
     appeal = popularity(rng, count)
     appeal[0] = 0
@@ -198,13 +151,3 @@ def _from_third_hour(rng: np.random.Generator, calendar: Calendar, count: int) -
     early = times < calendar.opening + 2 * HOUR
     times[early] = calendar.opening + 2 * HOUR + rng.integers(0, HOUR, int(early.sum()))
     return np.sort(times)
-
-
-def _closings(
-    rng: np.random.Generator, created: Ints, spared: int, share: float, states: tuple[str, ...]
-) -> tuple[Ints, list[str]]:
-    """When moderators close some of them, days after they were made, and the state that those then have."""
-    chosen = rng.random(len(created)) < share
-    chosen[:spared] = False
-    closed = np.where(chosen, created + pauses(rng, 60 * HOUR, len(created)), NEVER)
-    return closed, any_of(rng, states, len(created))
