@@ -109,7 +109,6 @@ ALIVE = {
     "a hidden or removed thing of each kind that is flagged": """select from (select distinct target_type
         from moderation_flags where action_taken in ('content_hidden', 'content_removed')) as kinds
         having count(*) = 3""",
-    "an idea that nobody has decided upon": "select from ideas where moderation_status = 'pending'",
     "an idea of no category": "select from ideas where category_id is null",
     "a job that was cancelled in the queue": "select from jobs where status = 'cancelled' and started_at is null",
     "a job of a year ago": "select from jobs where created_at < '2025-03-01+00'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from community_pipelines.commands.samples import DAYS
 from community_pipelines.embedded.postgres import stop
 from community_pipelines.flow.flows import FLOWS
-from community_pipelines.samples import spec
 from community_pipelines.samples.calendar import HOUR, NEVER, SECOND
 from community_pipelines.samples.chance import NONE, dice
 from community_pipelines.samples.jobs import End, Stage, run_through
@@ -69,9 +69,11 @@ def test_a_platform_without_a_sample_is_said_once_and_holds_nothing_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path))
-    found = spec.find_spec
     # Each platform of this project has a sample.
-    monkeypatch.setattr(spec, "find_spec", lambda name: None if name.endswith(".stories") else found(name))
+    monkeypatch.setattr(
+        "community_pipelines.samples.spec.find_spec",
+        lambda name: None if name.endswith(".stories") else find_spec(name),
+    )
     try:
         loaded = community("sample", "--templates", 4, "--users", 10, "--events-per-day", 20, "--days", 2)
         assert loaded.exit_code == 0, loaded.output

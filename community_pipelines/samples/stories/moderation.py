@@ -44,8 +44,10 @@ class Moderation:
         for user in range(TEAM, world.size.users):
             if rng.random() < _FLAGGED_USERS:
                 self._about_user(user)
-        for topic in world.topics[:_FLAGGED_TOPICS]:
-            self._tolerated("topic", topic.id, world.calendar.opening + int(rng.integers(1, 24 * HOUR)))
+        for place, topic in enumerate(world.topics[:_FLAGGED_TOPICS]):
+            at = world.calendar.opening + int(rng.integers(1, 24 * HOUR))
+            # The first one is forgotten in every sample.
+            self._tolerated("topic", topic.id, at, 1.0 if place == 0 else _NEVER_DECIDED)
 
     def _about_segment(self, segment: Row) -> None:
         created = segment["created_at"]
@@ -77,10 +79,10 @@ class Moderation:
             flagged = created + int((closed - created) * self._rng.uniform(0.05, 0.9))
             self._flag(kind, target, flagged, closed, _ACTIONS[closed_as])
 
-    def _tolerated(self, kind: str, target: UUID, created: int) -> None:
+    def _tolerated(self, kind: str, target: UUID, created: int, forgotten: float = _NEVER_DECIDED) -> None:
         """A flag that closes nothing; one in thirty is never decided."""
         flagged = created + self._some(6 * HOUR)
-        reviewed = NEVER if self._rng.random() < _NEVER_DECIDED else flagged + self._some(7 * HOUR)
+        reviewed = NEVER if self._rng.random() < forgotten else flagged + self._some(7 * HOUR)
         self._flag(kind, target, flagged, reviewed, None if self._rng.random() < _DISMISSED else "user_warned")
 
     def _flag(self, kind: str, target: UUID, created: int, reviewed: int, action: str | None) -> None:
