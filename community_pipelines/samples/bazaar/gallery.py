@@ -14,22 +14,10 @@ from uuid import UUID
 
 import numpy as np
 
+from community_pipelines.samples import chance
 from community_pipelines.samples.bazaar.sample import MOST_OF_ONE_OWNER, GallerySize
 from community_pipelines.samples.calendar import DAY, HOUR, NEVER, Calendar
-from community_pipelines.samples.chance import (
-    Bytes,
-    Flags,
-    Floats,
-    Ints,
-    dice,
-    new_ids,
-    novelty,
-    one_of,
-    pick,
-    popularity,
-    random_ids,
-    some_of,
-)
+from community_pipelines.samples.chance import Bytes, Flags, Floats, Ints, dice
 from community_pipelines.samples.people import Belongings, People, belongings, relieve, sign_up
 from community_pipelines.samples.words import words
 from community_pipelines.samples.writing import Row
@@ -64,7 +52,7 @@ class Templates:
     def weights(self, day: int) -> Floats:
         """How often each template is looked at on the day that starts then; 0 for those not yet made."""
         age = (day + DAY - self.created) / DAY
-        return self.appeal * novelty(age, 2.3, 0.7, 6) * np.where(self.disabled_at <= day, 0.02, 1.0)
+        return self.appeal * chance.novelty(age, 2.3, 0.7, 6) * np.where(self.disabled_at <= day, 0.02, 1.0)
 
 
 @dataclass(frozen=True)
@@ -121,17 +109,17 @@ def _templates(size: GallerySize, calendar: Calendar, people: People) -> Templat
     edited = created + rng.exponential(5 * DAY, count).astype(np.int64)
     updated = np.where((rng.random(count) < 0.5) & (edited < today), edited, created)
     return Templates(
-        ids=random_ids(rng, count),
+        ids=chance.random_ids(rng, count),
         slugs=[f"template-{number}" for number in range(count)],
-        projects=new_ids(rng, count),
+        projects=chance.new_ids(rng, count),
         project_created=created - (rng.uniform(0.3, 3, count) * HOUR).astype(np.int64),
         created=created,
         updated=np.where(disabled_at < today, disabled_at, updated),
         owner=owner,
         texts=_texts(size),
-        appeal=popularity(rng, count) * np.where(listed, 1.0, 0.15),
+        appeal=chance.popularity(rng, count) * np.where(listed, 1.0, 0.15),
         usefulness=rng.lognormal(-0.125, 0.5, count),
-        scenes=_SCENES[pick(rng, _SCENES_OFTEN, count)],
+        scenes=_SCENES[chance.pick(rng, _SCENES_OFTEN, count)],
         listed=listed,
         disabled_at=disabled_at,
     )
@@ -141,14 +129,22 @@ def _texts(size: GallerySize) -> list[Row]:
     rng, known = dice(size.seed, "texts"), words("bazaar")
     categories = list(known["categories"])
     texts = []
-    for position in pick(rng, 1.0 / np.arange(2, len(categories) + 2), size.templates):
+    for position in chance.pick(rng, 1.0 / np.arange(2, len(categories) + 2), size.templates):
         about = known["categories"][categories[position]]
-        style, subject, form = (one_of(rng, some) for some in (known["styles"], about["subjects"], known["forms"]))
-        opener = one_of(rng, known["openers"]).format(style=style.lower(), form=form.lower(), subject=subject.lower())
+        style, subject, form = (
+            chance.one_of(rng, some) for some in (known["styles"], about["subjects"], known["forms"])
+        )
+        opener = chance.one_of(rng, known["openers"]).format(
+            style=style.lower(), form=form.lower(), subject=subject.lower()
+        )
         opener = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", opener)
-        sentences = (opener[:1].upper() + opener[1:], one_of(rng, known["details"]), one_of(rng, known["closers"]))
+        sentences = (
+            opener[:1].upper() + opener[1:],
+            chance.one_of(rng, known["details"]),
+            chance.one_of(rng, known["closers"]),
+        )
         description = " ".join(sentence for sentence in sentences if sentence)
-        tags = some_of(rng, about["tags"], 2, 4) + some_of(rng, known["style_tags"], 0, 2)
+        tags = chance.some_of(rng, about["tags"], 2, 4) + chance.some_of(rng, known["style_tags"], 0, 2)
         text = {"title": f"{style} {subject} {form}", "description": description, "category": categories[position]}
         texts.append({**text, "tags": tags})
     return texts

@@ -67,10 +67,7 @@ def _users(gallery: Gallery) -> dict[str, Any]:
     return {
         "id": [str(people.ids[user]) for user in there],
         "name": [f"{first} {last}" for first, last in named],
-        "email": [
-            f"{first}.{last}.{number}@{domains[number % len(domains)]}".lower()
-            for number, (first, last) in enumerate(named)
-        ],
+        "email": [f"{one}.{other}.{n}@{domains[n % len(domains)]}".lower() for n, (one, other) in enumerate(named)],
         "createdAt": people.created[there],
     }
 
