@@ -125,7 +125,8 @@ def copy(tmp_path: Path, database: str) -> Iterator[Callable[[str], Copy]]:
 def test_a_metric_is_three_files(copy: Callable[[str], Copy]) -> None:
     text = section("Add a metric")
     files = files_of(text)
-    assert f"Three files, {sum(content.count('\n') for content in files.values())} lines." in text
+    lines = sum(content.count("\n") for content in files.values())
+    assert f"Three files, {lines} lines." in text
     assert len(files) == 3
     project = copy("bazaar")
     for path in sorted((project.root / "sql/bazaar/app").glob("*.sql")):
