@@ -23,15 +23,14 @@ from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.flow_types import DayResult
 from community_pipelines.lake.files import Lake, days_between
-from community_pipelines.migrations import migrate
 from community_pipelines.models.project import MODELS_FOLDER, load_model
 from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.settings import Settings, load
+from tests.prepared import prepared
 
-SQL = Path(__file__).parents[1] / "sql" / "bazaar"
 PUBLISHED = {
     "community_metrics_daily": "template_id, day, event_type",
     "community.community_template_activity_daily": "template_id, day",
@@ -112,8 +111,7 @@ class Community:
 
     def create(self) -> Community:
         """Makes the tables, ours too, and the users and templates."""
-        migrate(self.url, SQL / "app")
-        migrate(self.url, SQL / "pipeline")
+        prepared(self.url, "bazaar")
         self.rows("insert into \"bazaar-vid_user\" (id) select 'user ' || n from generate_series(0, 6) as n")
         self.rows(
             """

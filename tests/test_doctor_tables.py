@@ -18,7 +18,6 @@ from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
 from community_pipelines.embedded.postgres import EmbeddedServer
-from community_pipelines.migrations import migrate
 from community_pipelines.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
@@ -27,8 +26,9 @@ from community_pipelines.platforms.inspect import found_in
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
-from tests.community import SQL, Community, community, span
+from tests.community import Community, community, span
 from tests.patient import FIRST, Patient, admitted, one, subjects
+from tests.prepared import PIPELINE, with_ours
 
 MAPPED = {
     "tables": {"community_events": "public.bazaar-vid_community_event"},
@@ -84,7 +84,7 @@ def test_the_minimum_grants_are_enough_for_nights_corrections_and_ingest_on_mapp
     grants = app.says("minimum grants", bazaar=urls).advice
     before, after = grants.split("-- after `community migrate`")
     app.run(*before.splitlines()[1:])
-    migrate(app.url_of(publisher), SQL / "pipeline")
+    with_ours(app.url_of(publisher), "bazaar")
     app.run(*after.strip().splitlines(), role=publisher)
     assert subjects(app.examine(bazaar=urls), "problem") == set()
 
@@ -245,7 +245,7 @@ def test_a_role_that_may_not_make_the_schema_is_given_the_statement(app: Patient
     schema = app.says("schema community", bazaar={"publish_url": app.url_of(publisher)})
     assert (schema.level, "may not make it" in schema.seen) == ("problem", True)
     app.paste(schema.advice)
-    migrate(app.url_of(publisher), SQL / "pipeline")
+    with_ours(app.url_of(publisher), "bazaar")
 
 
 def test_policies_that_hide_rows_from_the_reading_role_are_a_warning(app: Patient) -> None:
@@ -264,15 +264,15 @@ def test_pending_migrations_are_a_problem_and_name_the_command(app: Patient) -> 
     app.run("delete from community.migrations where number >= 7")
     migrations = app.says("migrations")
     assert migrations.level == "problem"
-    assert "bazaar/pipeline/0007_community_template_trends.sql, bazaar/pipeline/0008" in migrations.seen
+    assert "sql/pipeline/0007_publication_requests.sql, sql/pipeline/0008" in migrations.seen
     assert migrations.advice.startswith("community migrate --platform bazaar  (with --dry-run")
 
 
 def test_a_migration_that_was_changed_after_it_was_applied_is_a_problem(
     app: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "sql" / "bazaar" / "pipeline"
-    shutil.copytree(SQL / "pipeline", folder)
+    folder = tmp_path / "sql" / "pipeline"
+    shutil.copytree(PIPELINE, folder)
     monkeypatch.setattr(tables, "SQL_FOLDER", tmp_path / "sql")
     assert app.says("migrations").level == "ok"
     with (folder / "0003_counter_corrections.sql").open("a") as file:

@@ -22,10 +22,9 @@ from community_pipelines.migrations import (
     pending,
     text,
 )
+from tests.prepared import PIPELINE, SQL
 
-SQL = Path(__file__).parent.parent / "sql"
 APP = SQL / "bazaar" / "app"
-PIPELINE = SQL / "bazaar" / "pipeline"
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:

@@ -101,7 +101,9 @@ def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchR
 @click.option("--dry-run", is_flag=True, help="Print the SQL and change nothing.")
 @command
 def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
-    """Create our own tables, in the schema `community`: records, and published tables as their contracts say.
+    """Create our own tables, in the schema `community`.
+
+    Records from numbered files, published tables as their contracts say: what is missing is added, rows stay.
 
     \b
     Example:

@@ -11,6 +11,7 @@ as its contract says: one query tells that.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -293,14 +294,16 @@ def _faults(table: str, contract: Contract, found: Found | None) -> Iterator[str
                 f"{column.name} type …) and migrate again."
             )
     names = contract.column_names()
-    gone = [one for one in found.columns if one not in names]
-    new = [one for one in names if one not in found.columns]
-    if gone and new:
-        yield (
-            f"{name} has {', '.join(gone)}, which its contract does not name, and lacks {', '.join(new)}. Where that "
-            f"is a new name: alter table {name} rename column {gone[0]} to {new[0]}; where it is a new column: alter "
-            f"table {name} add column {new[0]} {_type(contract.columns[names.index(new[0])].type)}; then migrate again."
-        )
+    # A column that somebody else has added looks the same, unless it is of another type.
+    for old, have in found.columns.items():
+        new = [one.name for one in contract.columns if one.name not in found.columns and _type(one.type) == have.type]
+        if old not in names and new:
+            yield (
+                f"{name} has {old}, which its contract does not name, and lacks {', '.join(new)}. Where that is a new "
+                f"name: alter table {name} rename column {old} to {new[0]}; where it is a new column: alter table "
+                f"{name} add column {new[0]} {have.type}; then migrate again."
+            )
+            break
     index = found.indexes.get(day_index(table))
     if contract.grain[0] != "day" and index is not None and (index.columns, index.whole) != (("day",), True):
         yield f"index {day_index(table)} of {name} is not one by day: rename it, and migrate again."
@@ -386,12 +389,12 @@ def _operations(url: str, contracts: Mapping[str, Contract]) -> dict[str, list[M
     def is_ours(_one: object, _name: str | None, _kind: str, reflected: bool, compared: object) -> bool:
         return not reflected or compared is not None
 
-    options = {
-        "include_schemas": True, "include_name": concerns, "include_object": is_ours, "compare_type": True,
-    }  # fmt: skip
+    options = {"include_schemas": True, "include_name": concerns, "include_object": is_ours}
     engine = sa.create_engine("postgresql+psycopg://", creator=open_it, poolclass=sa.NullPool, use_native_hstore=False)
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, warnings.catch_warnings():
+            # Of what others put on a table it does not know everything, which nobody asks it to.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
             # A search path that begins with our schema would make its tables look as if they had none.
             connection.dialect.default_schema_name = "pg_catalog"
             found = produce_migrations(MigrationContext.configure(connection, opts=options), _tables(contracts))
