@@ -47,7 +47,7 @@ bench: $(ENV)  ## Speed and memory against floors measured in the same run
 	.venv/bin/python -m benchmarks
 
 dictionary: $(ENV)  ## Write the data dictionary anew
-	.venv/bin/python -m community_pipelines.dictionary
+	.venv/bin/python -m community_pipelines.pages.dictionary
 
 stop: $(ENV)  ## Stop the embedded PostgreSQL
 	$(COMMUNITY) stop

@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 
 from psycopg import sql
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.lake.files import Kind, days_between
 from community_pipelines.models.project import MODELS_FOLDER, Model, load_model
 from community_pipelines.models.publish import target_column, target_table
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.settings import Settings, load
 
 TEMPLATES = 2_000
@@ -53,7 +53,7 @@ def models() -> list[Model]:
 def load_gallery(rows: int, days: int) -> None:
     """Fills the state folder's database with so many events over the days before today (UTC)."""
     from community_pipelines.embedded import sample
-    from community_pipelines.runtime import prepare_embedded, remember_start
+    from community_pipelines.orchestration.runtime import prepare_embedded, remember_start
     from community_pipelines.snapshots.ingest import opened
 
     settings, place = settings_here()

@@ -10,7 +10,7 @@ import duckdb
 from psycopg import Cursor, sql
 
 from benchmarks.data import all_days, folder_beside, models, settings_here
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs

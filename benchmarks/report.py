@@ -14,7 +14,7 @@ import psutil
 from rich.table import Table
 from rich.text import Text
 
-from community_pipelines.terminal import TextConsole
+from community_pipelines.commands.terminal import TextConsole
 
 console = TextConsole(width=None if sys.stdout.isatty() else 120)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.data import settings_here
 from benchmarks.processes import Measurement, in_turns, work
 from benchmarks.report import Line
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.snapshots.ingest import opened
 from community_pipelines.snapshots.options import Options
 
@@ -22,7 +22,7 @@ A_SECOND = 300
 
 def load_projects(count: int) -> dict[str, float]:
     """Fills the state folder's database with projects, unless it has them: every scene's code is another one."""
-    from community_pipelines.runtime import prepare_embedded
+    from community_pipelines.orchestration.runtime import prepare_embedded
 
     _, place = settings_here()
     prepare_embedded(place)

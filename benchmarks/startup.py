@@ -13,7 +13,7 @@ from benchmarks.processes import Measurement, Series, command, in_turns, process
 from benchmarks.report import Line
 
 IMPORT_DAGSTER = ("-c", "import dagster")
-LOAD_LOCATION = ("-c", "from community_pipelines.definitions import defs; defs()")
+LOAD_LOCATION = ("-c", "from community_pipelines.orchestration.definitions import defs; defs()")
 
 
 def startup(home: Path, repeat: int) -> list[Line]:

@@ -15,14 +15,14 @@ from psycopg import sql
 from benchmarks.data import folder_beside
 from benchmarks.processes import Measurement, Series, in_turns, work
 from benchmarks.report import Line
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake, day_bounds, days_between
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import Model, load_model
 from community_pipelines.models.publish import publish
-from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.spec import Stream
 from community_pipelines.platforms.stories.spec import STORIES, STREAM_JOBS, STREAM_SCENE_VIEWS
 from community_pipelines.settings import Settings, load
@@ -38,7 +38,7 @@ LIMITS = {"job_health_daily": 1.5}
 
 def load_stories() -> dict[str, float]:
     """Fills the state folder's database with views and jobs of the 30 days before today (UTC), unless it has them."""
-    from community_pipelines.runtime import prepare_embedded, remember_start
+    from community_pipelines.orchestration.runtime import prepare_embedded, remember_start
 
     settings, place = _here()
     first = datetime.now(UTC).date() - timedelta(days=DAYS)

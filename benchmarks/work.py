@@ -17,7 +17,7 @@ from psycopg import sql
 
 from benchmarks import data, floors, snapshots, stories
 from benchmarks.data import all_days, folder_beside, models, settings_here
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine

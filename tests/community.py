@@ -19,15 +19,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from community_pipelines.cli import main
+from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
+from community_pipelines.flow.plan import PlatformStep
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window, open_window
-from community_pipelines.flow_types import DayResult
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.models.project import MODELS_FOLDER, load_model
-from community_pipelines.plan import PlatformStep
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.settings import Settings, load
 from tests.prepared import prepared
 

@@ -14,8 +14,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from community_pipelines import launch
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, ensure_running, stop
+from community_pipelines.orchestration import launch
 from tests.flows import judging_plainly
 from tests.gallery import Gallery, make_gallery, migrated
 from tests.stories import Stories, make_stories

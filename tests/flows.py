@@ -12,17 +12,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from community_pipelines import plan as planning
+from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.flow import counters as counters_step
 from community_pipelines.flow import model as model_step
+from community_pipelines.flow import plan as planning
 from community_pipelines.flow import raw as raw_step
+from community_pipelines.flow.plan import Plan, PlatformStep
 from community_pipelines.flow.raw import Raw
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import open_window
-from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.lake.files import Lake, days_between
-from community_pipelines.plan import Plan, PlatformStep
-from community_pipelines.platforms.deployment import Deployment, deployment
 from community_pipelines.platforms.spec import Platform
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
 

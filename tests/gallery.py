@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from community_pipelines import settings as configuration
-from community_pipelines.plan import PlatformStep
+from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.platforms.bazaar import assets
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from community_pipelines.migrations import files, migrate, text
+from community_pipelines.databases.migrations import files, migrate, text
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import load_models
 
@@ -48,7 +48,7 @@ def prepared(url: str, platform: str) -> str:
 def with_ours(url: str, platform: str) -> None:
     """Our own tables are added to the app's, as `community migrate` does it."""
     migrate(url, PIPELINE)
-    published_tables.migrate(url, platform, load_models(platform))
+    published_tables.migrate(url, platform, load_models(platform)).require()
 
 
 def schema(url: str) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from community_pipelines.duck import literal, session
+from community_pipelines.lake.duck import literal, session
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import text_hash
 from community_pipelines.models import publish as publishing

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 
 from community_pipelines import settings as configuration
+from community_pipelines.databases.deployment import deployment
 from community_pipelines.embedded.sample import SampleReport, SampleSize, load
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.snapshots.ingest import opened
 
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from community_pipelines import settings as configuration
-from community_pipelines.flow_types import DayResult
-from community_pipelines.plan import PlatformStep
+from community_pipelines.flow.plan import PlatformStep
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.platforms.stories import assets
 from community_pipelines.platforms.stories.spec import STORIES

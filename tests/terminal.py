@@ -19,7 +19,7 @@ SHELL = """
 import sys
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.settings import load
-from community_pipelines.sql_shell import interactive, open_lake
+from community_pipelines.commands.sql_shell import interactive, open_lake
 with open_lake(load(home=sys.argv[1], lake=sys.argv[2]), [BAZAAR]) as lake:
     interactive(lake)
 """

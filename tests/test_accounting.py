@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines import accounting
-from community_pipelines.accounting import AccountRow, account
+from community_pipelines.databases.deployment import Deployment, Names
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.lake.queries import FINGERPRINT
@@ -23,7 +22,8 @@ from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.platforms.deployment import Deployment, Names
+from community_pipelines.quality import accounting
+from community_pipelines.quality.accounting import AccountRow, account
 from community_pipelines.settings import PlatformSettings, Settings, load
 
 DAY = date(2026, 1, 2)
@@ -208,7 +208,7 @@ def test_a_run_that_replaces_the_two_files_meanwhile_is_no_fault(
     _write(lake, DAY, ["view", "nudge"])
     after = path.read_bytes()
     path.write_bytes(before)
-    monkeypatch.setattr("community_pipelines.accounting.time.sleep", lambda seconds: path.write_bytes(after))
+    monkeypatch.setattr("community_pipelines.quality.accounting.time.sleep", lambda seconds: path.write_bytes(after))
     assert not _one(settings).fault
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from community_pipelines import automation
-from community_pipelines.automation import (
+from community_pipelines.flow.plan import Request
+from community_pipelines.flow.steps import DayResult
+from community_pipelines.orchestration import automation
+from community_pipelines.orchestration.automation import (
     day_partitions,
     failure_alert,
     platform,
@@ -20,10 +22,8 @@ from community_pipelines.automation import (
     stale_days,
     yesterday_exists,
 )
-from community_pipelines.daily import RUN_PROCESS, RunProcess, daily_assets
-from community_pipelines.flow_types import DayResult
-from community_pipelines.launch import failure_message
-from community_pipelines.plan import Request
+from community_pipelines.orchestration.daily import RUN_PROCESS, RunProcess, daily_assets
+from community_pipelines.orchestration.launch import failure_message
 from tests.hook import Hook
 
 RAW = dg.AssetKey(["shop", "raw", "visits"])

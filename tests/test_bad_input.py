@@ -23,13 +23,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.databases import DatabaseError, connect
+from community_pipelines.databases.connections import DatabaseError, connect
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError
 from community_pipelines.lake.ledger import LakeError
 from community_pipelines.models.project import MODELS_FOLDER
+from community_pipelines.orchestration.runtime import dagster_instance
 from community_pipelines.platforms.bazaar.assets import STEPS
-from community_pipelines.runtime import dagster_instance
 from tests.community import (
     RAW,
     Community,

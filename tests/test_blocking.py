@@ -6,7 +6,7 @@ import pytest
 
 from community_pipelines.flow.counters import Counters
 from community_pipelines.flow.model import SqlModel
-from community_pipelines.plan import PlatformStep
+from community_pipelines.flow.plan import PlatformStep
 from tests.flows import at, day, number
 from tests.stories import ANN, OTHER, SCENE, STEPS, Stories
 
@@ -72,7 +72,7 @@ def test_segments_in_a_state_that_no_count_knows_hold_back_just_what_reads_segme
 
 
 def test_every_step_says_what_it_reads_and_reads_only_what_comes_before_it() -> None:
-    from community_pipelines.flows import FLOWS
+    from community_pipelines.flow.flows import FLOWS
 
     for flow in FLOWS:
         before: set[str] = set()
@@ -102,7 +102,7 @@ def test_a_missing_day_marks_only_what_reads_it(busy: Stories, stream: str, inco
 
 
 def test_two_assets_that_withhold_one_day_are_both_named(busy: Stories) -> None:
-    from community_pipelines.daily import _fail_if_withheld
+    from community_pipelines.orchestration.daily import _fail_if_withheld
 
     busy.sql("update scene_bibles set data = '{}' where scene_id = %s", (SCENE,))
     busy.sql("update jobs set completed_at = started_at - interval '1 h' where created_at < %s", (day(1),))

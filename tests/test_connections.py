@@ -12,13 +12,13 @@ import pytest
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import create_engine, text
 
-from community_pipelines import databases
 from community_pipelines.counters.drift import measure
-from community_pipelines.databases import DatabaseError, connect, snapshot
+from community_pipelines.databases import connections as databases
+from community_pipelines.databases.connections import DatabaseError, connect, snapshot
 from community_pipelines.embedded.postgres import EmbeddedServer
 from community_pipelines.lake.extract import ExtractError, SourceReader
 from community_pipelines.lake.late import late_days
-from community_pipelines.launch import instance_home
+from community_pipelines.orchestration.launch import instance_home
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import Gallery

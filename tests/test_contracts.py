@@ -6,8 +6,8 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from community_pipelines.flow.flows import FLOWS
 from community_pipelines.flow.model import SqlModel
-from community_pipelines.flows import FLOWS
 from community_pipelines.lake.writer import schema_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import Platform

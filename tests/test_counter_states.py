@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from community_pipelines import automation
-from community_pipelines import plan as planning
 from community_pipelines.counters.correct import reconcile
+from community_pipelines.flow import plan as planning
+from community_pipelines.orchestration import automation
 from community_pipelines.platforms.bazaar.spec import COUNTERS
 from tests.flows import at, day, number
 from tests.gallery import STEPS, Gallery, make_gallery

@@ -15,9 +15,10 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from community_pipelines.automation import day_partitions
-from community_pipelines.daily import AUDIT, RUN_PROCESS, WATCH, RunProcess, StateCheck, daily_assets
-from community_pipelines.flow_types import DayResult, Finding
+from community_pipelines.flow.steps import DayResult
+from community_pipelines.orchestration.automation import day_partitions
+from community_pipelines.orchestration.daily import AUDIT, RUN_PROCESS, WATCH, RunProcess, StateCheck, daily_assets
+from community_pipelines.quality.findings import Finding
 
 DAYS = day_partitions(date(2026, 1, 1))
 RAW = dg.AssetKey(["shop", "raw", "visits"])

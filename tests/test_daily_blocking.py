@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from community_pipelines.daily import AUDIT, RUN_PROCESS, WATCH, RunProcess
+from community_pipelines.orchestration.daily import AUDIT, RUN_PROCESS, WATCH, RunProcess
 from tests.test_daily import COUNTERS, DAYS, METRICS, RAW, Chain, run, span
 
 FIRST, BAD, LAST = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)

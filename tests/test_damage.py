@@ -9,16 +9,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines import accounting
-from community_pipelines.accounting import account
-from community_pipelines.automation import sample_verified, state_checks
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.verified import fault_of
+from community_pipelines.orchestration.automation import sample_verified, state_checks
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.quality import withheld
+from community_pipelines.quality import accounting, withheld
+from community_pipelines.quality.accounting import account
+from community_pipelines.quality.verification import PARTS, verify_sample
 from community_pipelines.quality.withheld import Withheld
-from community_pipelines.verification import PARTS, verify_sample
 from tests.damage import flip, truncate
 from tests.flows import at, day, number
 from tests.gallery import METRICS, STEPS, TRENDS, Gallery
@@ -237,7 +236,7 @@ def test_the_nightly_check_fails_with_the_name_of_what_is_damaged(
 ) -> None:
     (_, sample) = state_checks(gallery.settings, BAZAAR, COMMUNITY_EVENTS)
     assert sample.alone
-    monkeypatch.setattr("community_pipelines.verification.PARTS", 1)
+    monkeypatch.setattr("community_pipelines.quality.verification.PARTS", 1)
     result = sample.judge()
     assert result.passed, result.description
     flip(stored["raw"])

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.flow.raw import Raw
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.ledger import LakeError, Ledger

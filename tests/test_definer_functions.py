@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor.definers import definer_functions
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, opened
-from community_pipelines.migrations import migrate
 from tests.prepared import SQL, prepared
 
 PLATFORMS = sorted(path.parent.name for path in SQL.glob("*/app"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from community_pipelines.dictionary import FILE, dictionary
+from community_pipelines.pages.dictionary import FILE, dictionary
 
 
 def test_the_data_dictionary_is_not_stale() -> None:

@@ -13,16 +13,16 @@ import pytest
 
 from community_pipelines.counters.correct import reconcile
 from community_pipelines.counters.drift import measure
-from community_pipelines.databases import DatabaseError, connect
+from community_pipelines.databases.connections import DatabaseError, connect
+from community_pipelines.databases.deployment import Deployment, deployment
+from community_pipelines.databases.inspect import found_in
 from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
 from community_pipelines.embedded.postgres import EmbeddedServer
-from community_pipelines.plan import make_plan
+from community_pipelines.flow.plan import make_plan
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
-from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import found_in
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
@@ -266,6 +266,23 @@ def test_pending_migrations_are_a_problem_and_name_the_command(app: Patient) -> 
     assert migrations.level == "problem"
     assert "sql/pipeline/0007_publication_requests.sql, sql/pipeline/0008" in migrations.seen
     assert migrations.advice.startswith("community migrate --platform bazaar  (with --dry-run")
+
+
+def test_published_tables_that_are_not_as_their_contracts_say_are_a_problem(app: Patient) -> None:
+    app.run("drop table community.community_template_trends", "drop index community.template_counters_daily_day_idx")
+    lacking = app.says("migrations")
+    assert (lacking.level, lacking.advice.split()[:4]) == ("problem", ["community", "migrate", "--platform", "bazaar"])
+    assert "table community.community_template_trends: made, indexed" in lacking.seen
+    assert "table community.template_counters_daily: indexed" in lacking.seen
+    with_ours(app.url, "bazaar")
+    app.run("alter table community.template_counters_daily add column of_a_colleague text")
+    sound = app.says("migrations")
+    assert sound.level == "ok"
+    assert "has of_a_colleague, which its contract does not name; left alone" in sound.seen
+    app.run("alter table community.template_counters_daily alter column uses_total type numeric")
+    refused = app.says("migrations")
+    assert refused.level == "problem"
+    assert "bazaar: column uses_total of community.template_counters_daily is numeric, its contract" in refused.seen
 
 
 def test_a_migration_that_was_changed_after_it_was_applied_is_a_problem(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.lake.extract import OpenDayError, SourceReader, prefetched
 from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import Ledger

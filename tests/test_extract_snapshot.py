@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from community_pipelines.counters.drift import measure
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.lake.extract import ExtractError, SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import late_days

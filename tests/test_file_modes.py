@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines import definitions
 from community_pipelines.doctor.modes import modes
 from community_pipelines.lake.files import Lake
+from community_pipelines.orchestration import definitions
 from community_pipelines.settings import load
 from tests.community import community, open_to_others
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines.accounting import account
+from community_pipelines.commands.sql_shell import LakeSession
 from community_pipelines.doctor.machine import foreign_files, leftovers
 from community_pipelines.lake.files import Lake
-from community_pipelines.sql_shell import LakeSession
-from community_pipelines.verification import PARTS, verify_sample
+from community_pipelines.quality.accounting import account
+from community_pipelines.quality.verification import PARTS, verify_sample
 from tests.flows import at, day, number
 from tests.gallery import METRICS, Gallery
 

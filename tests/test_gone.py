@@ -15,17 +15,17 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines import plan as planning
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.embedded.postgres import EmbeddedServer
+from community_pipelines.flow import plan as planning
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window, open_window
-from community_pipelines.flow_types import DayResult
 from community_pipelines.models import gone
+from community_pipelines.orchestration.runtime import dagster_instance
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import ColumnType
-from community_pipelines.runtime import dagster_instance
 from tests.community import Community, community, day_after, span, steady_grace, unwrapped
 from tests.flows import DailyFlow, at, day, number
 from tests.gallery import ACTIVITY, METRICS, PUBLISHED, RAW, STEPS, TRENDS, Gallery, make_gallery

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from community_pipelines import settings
-from community_pipelines.definitions import build_definitions
+from community_pipelines.orchestration.definitions import build_definitions
 
 SNAPSHOT = Path(__file__).with_name("graph.yml")
 

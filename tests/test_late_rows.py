@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from community_pipelines import plan as planning
-from community_pipelines.databases import Connection, connect
+from community_pipelines.databases.connections import Connection, connect
+from community_pipelines.flow import plan as planning
 from community_pipelines.lake import late
 from community_pipelines.lake.files import days_between
 from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS

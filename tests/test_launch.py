@@ -16,11 +16,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from community_pipelines.automation import day_partitions
-from community_pipelines.daily import RUN_PROCESS, RunProcess, daily_assets
-from community_pipelines.flow_types import DayResult
-from community_pipelines.launch import LOCATION, PATIENCE, LaunchError, LaunchResult, instance, instance_home, launch
-from community_pipelines.leftovers import close_leftovers
+from community_pipelines.flow.steps import DayResult
+from community_pipelines.orchestration.automation import day_partitions
+from community_pipelines.orchestration.daily import RUN_PROCESS, RunProcess, daily_assets
+from community_pipelines.orchestration.launch import (
+    LOCATION,
+    PATIENCE,
+    LaunchError,
+    LaunchResult,
+    instance,
+    instance_home,
+    launch,
+)
+from community_pipelines.orchestration.leftovers import close_leftovers
 from community_pipelines.settings import process_environment
 
 RAW = dg.AssetKey(["shop", "raw", "visits"])
@@ -139,7 +147,7 @@ def test_a_killed_run_is_failed_and_its_pool_freed_when_the_next_one_starts(data
         import time
         from datetime import date
         from pathlib import Path
-        from community_pipelines.launch import instance, launch
+        from community_pipelines.orchestration.launch import instance, launch
         from tests.test_launch import DEFS, RAW, Raw
         Raw.run = lambda self, window: [print("at work", flush=True), time.sleep(600)]
         with instance(Path({str(tmp_path)!r}), {database!r}) as opened:
@@ -166,7 +174,7 @@ def test_a_run_that_is_killed_before_it_starts_is_known_by_its_process(
     def killed(*arguments: object) -> Iterator[dg.DagsterEvent]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("community_pipelines.launch.execute_run", killed)
+    monkeypatch.setattr("community_pipelines.orchestration.launch.execute_run", killed)
     with pytest.raises(KeyboardInterrupt):
         launch(DEFS, dagster_instance, [RAW], date(2026, 1, 1), date(2026, 1, 1))
     (run,) = dagster_instance.get_runs()

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from community_pipelines.flow.describe import model_upstream
 from community_pipelines.models.lineage import checked, column_lineage
 from community_pipelines.models.project import Model, load_model
+from community_pipelines.orchestration.describe import model_upstream
 from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 

@@ -19,7 +19,7 @@ import pytest
 from community_pipelines.counters import correct
 from community_pipelines.counters.correct import reconcile
 from community_pipelines.counters.drift import Reconciliation, measure
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.platforms.bazaar.spec import COUNTERS
 from tests.flows import at, day, number
 from tests.gallery import METRICS, TRUE_COUNTERS, Gallery

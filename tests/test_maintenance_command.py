@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines import flows
-from community_pipelines.flows import Flow
+from community_pipelines.flow import flows
+from community_pipelines.flow.flows import Flow
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from tests.community import community, unwrapped
 from tests.upkeep import JOBS, OLD_JOBS, STREAM, Upkeep, make_upkeep, part

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from community_pipelines.definitions import build_definitions
+from community_pipelines.orchestration.definitions import build_definitions
 from tests.stories import Stories
 
 

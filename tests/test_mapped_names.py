@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines.platforms.inspect import SourceError
+from community_pipelines.databases.inspect import SourceError
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
 from tests.flows import at, day, number

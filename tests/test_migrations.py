@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines import migrations
-from community_pipelines.migrations import (
+from community_pipelines.databases import migrations
+from community_pipelines.databases.migrations import (
     MigrationError,
     app_tables_present,
     applied,

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from community_pipelines import plan as planning
+from community_pipelines.flow import plan as planning
 from tests.flows import at, day, number
 from tests.gallery import HISTORY, METRICS, RAW, STEPS, Gallery
 from tests.stories import Stories

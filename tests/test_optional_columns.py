@@ -11,17 +11,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.inspect import as_found, default_of, find_faults, found_in
 from community_pipelines.doctor import rights
 from community_pipelines.doctor.examine import models_of
-from community_pipelines.flow.describe import column_schema
 from community_pipelines.flow.raw import Raw
 from community_pipelines.lake.verified import Verified
 from community_pipelines.lake.writer import arrow_types, schema_of
 from community_pipelines.maintenance.restore import pinned_days, restored_day
+from community_pipelines.orchestration.describe import column_schema
 from community_pipelines.platforms.bazaar import checks
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, EVENTS_TABLE, TEMPLATES
-from community_pipelines.platforms.inspect import as_found, default_of, find_faults, found_in
 from community_pipelines.platforms.spec import Column, ColumnType, Dimension, Platform, Table
 from tests.flows import at, day, number
 from tests.gallery import STEPS, Gallery, make_gallery

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from community_pipelines import report
+from community_pipelines.commands import report
 from community_pipelines.commands.plumbing import stop_with
-from community_pipelines.terminal import TextConsole
+from community_pipelines.commands.terminal import TextConsole
 
 TEXTS = ["a [/] b", "[red]brackets[/red]", "[/nothing]", "a path/[day=1]", ":smile:", r"\[x]", "[link=file:///etc]x"]
 

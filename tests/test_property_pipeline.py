@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from community_pipelines.flow import counters as counters_step
 from community_pipelines.flow import model as model_step
 from community_pipelines.flow import raw as raw_step
-from community_pipelines.flow_types import Finding
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, judge
 from tests.flows import START, at, day, number, plain_judge
 from tests.gallery import ACTIVITY, HISTORY, METRICS, PUBLISHED, TRENDS, Gallery, make_gallery, migrated

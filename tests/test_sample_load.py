@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
+from community_pipelines.databases.migrations import migrate
 from community_pipelines.embedded.sample import SampleError, SampleSize, is_empty, load
-from community_pipelines.migrations import migrate
 from tests.gallery import SQL, migrated
 from tests.sample import NOW, SMALL, contents, counts, empty, fill, number, publisher
 

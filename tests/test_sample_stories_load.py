@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.embedded.sample_stories import SampleError, is_empty
 from tests.sample import number
 from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made

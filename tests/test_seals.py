@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.duck import session
+from community_pipelines.lake.duck import session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, LakeError, Ledger, read_ledger
 from community_pipelines.lake.queries import FINGERPRINT
@@ -26,7 +26,7 @@ from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.verification import PARTS, sampled
+from community_pipelines.quality.verification import PARTS, sampled
 
 DAY = date(2026, 1, 2)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

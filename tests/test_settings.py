@@ -12,8 +12,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
+from community_pipelines.databases.deployment import deployment
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Choice, Option
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import ConfigurationError, Settings, SnapshotSettings, UiSettings, load, settings_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines.databases import DatabaseError, connect
+from community_pipelines.databases.connections import DatabaseError, connect
 from community_pipelines.snapshots.checks import BOUNDS, examine_tables
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Project, Scene

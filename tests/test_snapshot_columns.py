@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from community_pipelines.definitions import build_definitions
-from community_pipelines.launch import launch_job
-from community_pipelines.platforms.bazaar.snapshots import JOB, run_config
-from community_pipelines.platforms.inspect import SourceError
+from community_pipelines.databases.inspect import SourceError
+from community_pipelines.orchestration.definitions import build_definitions
+from community_pipelines.orchestration.launch import launch_job
+from community_pipelines.orchestration.template_snapshots import JOB, run_config
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options

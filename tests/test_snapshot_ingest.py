@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 from community_pipelines.snapshots import ingest as ingesting
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.ingest import opened

@@ -11,9 +11,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from community_pipelines.definitions import build_definitions
-from community_pipelines.launch import LaunchResult, launch_job
-from community_pipelines.platforms.bazaar.snapshots import COMMUNITY_TEMPLATES, JOB, run_config
+from community_pipelines.orchestration.definitions import build_definitions
+from community_pipelines.orchestration.launch import LaunchResult, launch_job
+from community_pipelines.orchestration.template_snapshots import COMMUNITY_TEMPLATES, JOB, run_config
 from tests.community import community
 from tests.flows import number
 from tests.gallery import Gallery

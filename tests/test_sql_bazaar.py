@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines.migrations import files
+from community_pipelines.databases.migrations import files
 from tests.lint_sql import problems
 from tests.prepared import SQL, prepared
 

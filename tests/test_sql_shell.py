@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from community_pipelines.commands.sql_shell import LakeSession, SqlError, interactive, open_lake, run_statement
+from community_pipelines.commands.terminal import TextConsole
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
 from community_pipelines.settings import Settings, load
-from community_pipelines.sql_shell import LakeSession, SqlError, interactive, open_lake, run_statement
-from community_pipelines.terminal import TextConsole
 from tests.terminal import Terminal
 
 DAY = date(2026, 1, 2)

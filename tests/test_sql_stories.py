@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines.migrations import migrate
+from community_pipelines.databases.migrations import migrate
 from tests.lint_sql import problems
 from tests.prepared import SQL, prepared
 from tests.seed_002 import COLUMNS, CONSTRAINTS, INDEXES

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines.migrations import migrate
+from community_pipelines.databases.migrations import migrate
 
 APP = Path(__file__).parent.parent / "sql" / "stories" / "app"
 JANUARY = "2026-01-15 12:00Z"

@@ -72,7 +72,7 @@ def test_neither_a_look_nor_a_run_with_nothing_to_do_loads_dagster_or_an_engine(
 
 
 def test_the_code_location_loads_no_engine_that_only_a_run_needs(tmp_path: Path) -> None:
-    names = loaded("from community_pipelines.definitions import defs; defs()", tmp_path)
+    names = loaded("from community_pipelines.orchestration.definitions import defs; defs()", tmp_path)
     assert "dagster" in names
     assert not names & (ENGINES - {"sqlglot"})
     assert "sqlalchemy" not in names

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines import plan as planning
 from community_pipelines import settings as configuration
-from community_pipelines.flows import FLOWS
+from community_pipelines.flow import plan as planning
+from community_pipelines.flow.flows import FLOWS
 from community_pipelines.models.project import load_models
 from tests.community import community
 from tests.flows import START, DailyFlow, day

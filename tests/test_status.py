@@ -12,11 +12,11 @@ import dagster as dg
 import psycopg
 import pytest
 
-from community_pipelines import plan as planning
-from community_pipelines.databases import DatabaseError
+from community_pipelines.databases.connections import DatabaseError
+from community_pipelines.flow import plan as planning
+from community_pipelines.flow.plan import STATES, Plan, make_plan
 from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
-from community_pipelines.nightly import last_nightly_run
-from community_pipelines.plan import STATES, Plan, make_plan
+from community_pipelines.orchestration.nightly import last_nightly_run
 from tests.community import community
 from tests.flows import at, day, number
 from tests.gallery import Gallery, make_gallery

@@ -11,15 +11,15 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines import plan as planning
-from community_pipelines.accounting import account
 from community_pipelines.doctor.rights import reading_needs
+from community_pipelines.flow import plan as planning
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.verified import fault_of
 from community_pipelines.maintenance.maintain import maintain
 from community_pipelines.maintenance.restore import pinned_days
 from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.quality.accounting import account
 from community_pipelines.settings import load
 from tests.damage import flip
 from tests.flows import START, at, day, number

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines import plan as planning
+from community_pipelines.flow import plan as planning
 from community_pipelines.lake.ledger import METADATA_KEY, read_ledger
 from tests.flows import at, day, number
 from tests.gallery import METRICS, STEPS, Gallery

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from community_pipelines.webhook import WebhookError, post
+from community_pipelines.orchestration.webhook import WebhookError, post
 from tests.hook import Hook
 
 BODY = {"text": "a run failed"}

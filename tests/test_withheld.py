@@ -11,12 +11,12 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from community_pipelines.automation import day_partitions
 from community_pipelines.embedded.postgres import EmbeddedServer
+from community_pipelines.flow.plan import make_plan, requests
 from community_pipelines.models.project import load_model
-from community_pipelines.plan import make_plan, requests
+from community_pipelines.orchestration.automation import day_partitions
+from community_pipelines.orchestration.runtime import dagster_instance
 from community_pipelines.platforms.bazaar.assets import STEPS
-from community_pipelines.runtime import dagster_instance
 from tests.community import CHAIN, RAW, Community, community, day_after, other_models, span, steady_grace, unwrapped
 
 DAYS = span(date(2026, 1, 1), 3)

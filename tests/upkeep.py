@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, Names
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.ledger import METADATA_KEY, Ledger
 from community_pipelines.maintenance.maintain import Line, Report, maintain
 from community_pipelines.maintenance.partitions import month_of
 from community_pipelines.maintenance.pins import archived_days
-from community_pipelines.platforms.deployment import Deployment, Names
 from community_pipelines.platforms.spec import Column, PartitionedTable, Platform, Stream, Table
 from community_pipelines.settings import PlatformSettings
 from tests.prepared import prepared

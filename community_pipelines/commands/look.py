@@ -10,7 +10,7 @@ import click
 from community_pipelines.commands.plumbing import NO, WRONG, as_json, command, load, print_json, withheld_lines
 
 if TYPE_CHECKING:
-    from community_pipelines.platforms.deployment import Deployment
+    from community_pipelines.databases.deployment import Deployment
     from community_pipelines.platforms.spec import CounterTable
     from community_pipelines.settings import Settings
 
@@ -30,10 +30,10 @@ def status(thorough: bool, as_json: bool) -> None:
     Example:
       community status --json
     """
-    from community_pipelines.flows import flows
-    from community_pipelines.plan import STATES, known_plan, make_plan
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import console, plan_lines, plan_rows, say, table
+    from community_pipelines.commands.report import console, plan_lines, plan_rows, say, table
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flows
+    from community_pipelines.flow.plan import STATES, known_plan, make_plan
 
     settings = load()
     data: dict[str, Any] = {}
@@ -87,9 +87,9 @@ def status(thorough: bool, as_json: bool) -> None:
 
 
 def _nightly(settings: Settings, platform: str, notes: list[str]) -> dict[str, str] | None:
-    from community_pipelines.databases import DatabaseError
-    from community_pipelines.nightly import last_nightly_run
-    from community_pipelines.runtime import storage_url
+    from community_pipelines.databases.connections import DatabaseError
+    from community_pipelines.orchestration.nightly import last_nightly_run
+    from community_pipelines.orchestration.runtime import storage_url
 
     try:
         return last_nightly_run(storage_url(settings), "COMMUNITY_DATABASE_URL", platform)
@@ -101,7 +101,7 @@ def _nightly(settings: Settings, platform: str, notes: list[str]) -> dict[str, s
 def _counted(place: Deployment, thorough: bool, notes: list[str]) -> dict[str, tuple[dict[str, Any], list[str]]]:
     """By table of counters what is known of their drift, for programs and as lines for people: counted in the source
     now, or what the last reconciliation found."""
-    from community_pipelines.databases import DatabaseError
+    from community_pipelines.databases.connections import DatabaseError
 
     found = {}
     for counters in place.platform.counter_tables:
@@ -133,7 +133,7 @@ def _drift_now(place: Deployment, counters: CounterTable) -> tuple[dict[str, Any
 
 def _drift_then(place: Deployment, counters: CounterTable) -> tuple[dict[str, Any], list[str]]:
     from community_pipelines.counters.correct import last_reconciliation
-    from community_pipelines.databases import connect
+    from community_pipelines.databases.connections import connect
 
     name = counters.table.name
     with connect(place.publish_url, place.publish_setting) as connection:
@@ -164,11 +164,11 @@ def account(platform: str | None, verify: bool, as_json: bool) -> None:
     Example:
       community account --json
     """
-    from community_pipelines.accounting import account as count
-    from community_pipelines.accounting import without_day
-    from community_pipelines.flows import flow, flows
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import console, progress, say, table
+    from community_pipelines.commands.report import console, progress, say, table
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow, flows
+    from community_pipelines.quality.accounting import account as count
+    from community_pipelines.quality.accounting import without_day
 
     settings = load()
     rows, timeless = [], {}
@@ -212,9 +212,9 @@ def doctor(as_json: bool) -> None:
     Example:
       community doctor
     """
+    from community_pipelines.commands.report import say
     from community_pipelines.doctor.examine import examine
-    from community_pipelines.flows import flows
-    from community_pipelines.report import say
+    from community_pipelines.flow.flows import flows
 
     settings = load()
     findings = examine(settings, [one.platform for one in flows(settings)])
@@ -240,8 +240,8 @@ def sql(statement: str | None) -> None:
     Example:
       community sql -c "select day, sum(count) from bazaar.community_metrics_daily group by day"
     """
-    from community_pipelines.flows import flows
-    from community_pipelines.sql_shell import interactive, open_lake, run_statement
+    from community_pipelines.commands.sql_shell import interactive, open_lake, run_statement
+    from community_pipelines.flow.flows import flows
 
     settings = load()
     with open_lake(settings, [one.platform for one in flows(settings)]) as lake:

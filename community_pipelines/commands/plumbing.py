@@ -46,7 +46,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
 
 def stop_with(message: str, code: int = WRONG) -> NoReturn:
     """Ends the command with a message on the error stream."""
-    from community_pipelines.terminal import as_text
+    from community_pipelines.commands.terminal import as_text
 
     click.secho(f"error: {as_text(message)}", fg="red", err=True)
     sys.exit(code)

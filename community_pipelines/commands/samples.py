@@ -10,9 +10,9 @@ import click
 from community_pipelines.commands.plumbing import command, load, own_name
 
 if TYPE_CHECKING:
+    from community_pipelines.databases.deployment import Deployment
     from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.embedded.sample_stories import StoriesSize
-    from community_pipelines.platforms.deployment import Deployment
     from community_pipelines.platforms.spec import Table
     from community_pipelines.settings import Settings
 
@@ -33,12 +33,12 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
     Example:
       community sample --templates 200 --users 2000 --days 14 --events-per-day 2000 --scenes 200
     """
+    from community_pipelines.commands.report import say
+    from community_pipelines.databases.deployment import deployment
     from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.embedded.sample_stories import StoriesSize
-    from community_pipelines.flows import flow, flows
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import say
-    from community_pipelines.runtime import prepare_embedded
+    from community_pipelines.flow.flows import flow, flows
+    from community_pipelines.orchestration.runtime import prepare_embedded
     from community_pipelines.settings import ConfigurationError
 
     settings = load()
@@ -59,12 +59,12 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
 
 def load_samples(settings: Settings) -> Settings:
     """Migrates the embedded databases and fills those that are empty; gives the settings with the first partition."""
-    from community_pipelines.flows import flow, flows
+    from community_pipelines.commands.report import say
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow, flows
+    from community_pipelines.orchestration.runtime import prepare_embedded
     from community_pipelines.platforms.bazaar.spec import EVENTS_TABLE
-    from community_pipelines.platforms.deployment import deployment
     from community_pipelines.platforms.stories.tables import SCENE_VIEWS
-    from community_pipelines.report import say
-    from community_pipelines.runtime import prepare_embedded
 
     for one in flows(settings):
         applied = prepare_embedded(deployment(settings, one.platform))
@@ -89,7 +89,7 @@ def _has_rows(place: Deployment, table: Table) -> bool:
     """Whether the table that a sample fills last has rows: then its generator is not even loaded."""
     from psycopg import sql
 
-    from community_pipelines.databases import connect
+    from community_pipelines.databases.connections import connect
 
     with connect(place.source_url, place.source_setting) as connection:
         row = connection.execute(sql.SQL("select exists (select from {})").format(place.names.table(table))).fetchone()
@@ -98,9 +98,9 @@ def _has_rows(place: Deployment, table: Table) -> bool:
 
 def _load_gallery(settings: Settings, place: Deployment, size: SampleSize) -> Settings:
     """Loads it, and gives the settings with its first day as the first partition."""
+    from community_pipelines.commands.report import say, stages
     from community_pipelines.embedded import sample as samples
-    from community_pipelines.report import say, stages
-    from community_pipelines.runtime import publish_flagged, remember_start
+    from community_pipelines.orchestration.runtime import publish_flagged, remember_start
 
     with stages() as show:
 
@@ -117,8 +117,8 @@ def _load_gallery(settings: Settings, place: Deployment, size: SampleSize) -> Se
 
 
 def _load_stories(settings: Settings, place: Deployment, size: StoriesSize) -> None:
+    from community_pipelines.commands.report import say, stages
     from community_pipelines.embedded import sample_stories
-    from community_pipelines.report import say, stages
 
     with stages() as show:
         report = sample_stories.load(place.source_url, size, datetime.now(UTC), settings.start_date, show)

@@ -62,9 +62,9 @@ def ingest(
       community ingest --changed-since 2026-01-31 --dry-run
       community ingest exports/product-launch --owner user-17 --tag launch
     """
-    from community_pipelines.flows import flow
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import progress
+    from community_pipelines.commands.report import progress
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow
     from community_pipelines.snapshots.ingest import opened
     from community_pipelines.snapshots.outcome import as_json as to_json
 
@@ -122,7 +122,7 @@ def _outcomes(
 
 
 def _show(outcomes: list[Outcome], dry_run: bool) -> None:
-    from community_pipelines.report import console, say, table
+    from community_pipelines.commands.report import console, say, table
 
     words = {"created": "would be created" if dry_run else "created", "unchanged": "unchanged", "rejected": "rejected"}
     counts = {status: sum(one.status == status for one in outcomes) for status in words}

@@ -37,11 +37,11 @@ def maintain(platform: str, months: int, drop: bool, expendable: tuple[str, ...]
       community maintain --months 6
       community maintain --drop --expendable jobs.input_text
     """
-    from community_pipelines.flows import flow
+    from community_pipelines.commands.report import say
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow
     from community_pipelines.lake.files import Lake
     from community_pipelines.maintenance import maintain as upkeep
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import say
 
     settings = load()
     declared = flow(platform).platform
@@ -62,7 +62,7 @@ def maintain(platform: str, months: int, drop: bool, expendable: tuple[str, ...]
 
 
 def _show(report: Report) -> None:
-    from community_pipelines.report import console, say, table
+    from community_pipelines.commands.report import console, say, table
 
     rows = [(line.table, line.partition, line.what, line.rows, line.why) for line in report.lines]
     console.print(table(f"partitions of {report.platform}", ("table", "partition", "what", "rows", "why"), rows))

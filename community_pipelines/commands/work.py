@@ -27,10 +27,10 @@ from community_pipelines.commands.plumbing import (
 )
 
 if TYPE_CHECKING:
-    from community_pipelines.flows import Flow
-    from community_pipelines.launch import LaunchResult
-    from community_pipelines.platforms.deployment import Deployment
-    from community_pipelines.report import RunSummary
+    from community_pipelines.commands.report import RunSummary
+    from community_pipelines.databases.deployment import Deployment
+    from community_pipelines.flow.flows import Flow
+    from community_pipelines.orchestration.launch import LaunchResult
     from community_pipelines.settings import Settings
 
 UI_PORT = 3000
@@ -47,10 +47,10 @@ def run() -> None:
     Example:
       community run
     """
+    from community_pipelines.commands.report import RunSummary
     from community_pipelines.commands.samples import load_samples
-    from community_pipelines.flows import flows
-    from community_pipelines.report import RunSummary
-    from community_pipelines.runtime import catch_up
+    from community_pipelines.flow.flows import flows
+    from community_pipelines.orchestration.runtime import catch_up
 
     settings = load()
     chosen = flows(settings)
@@ -65,10 +65,10 @@ def run() -> None:
 
 def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
     """Sums up the runs, says what is withheld and what to type next, and ends the command."""
-    from community_pipelines.databases import connect
-    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.commands.report import console, say
+    from community_pipelines.databases.connections import connect
+    from community_pipelines.databases.deployment import deployment
     from community_pipelines.quality import withheld
-    from community_pipelines.report import console, say
 
     kept = []
     for one in flows:
@@ -109,10 +109,10 @@ def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
     Example:
       community migrate --platform bazaar --dry-run
     """
-    from community_pipelines import migrations
-    from community_pipelines.flows import flow, flows
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.runtime import app_tables, sql_folder
+    from community_pipelines.databases import migrations
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow, flows
+    from community_pipelines.orchestration.runtime import app_tables, sql_folder
 
     settings = load()
     for one in [flow(platform)] if platform else flows(settings):
@@ -142,15 +142,12 @@ def _follow_contracts(place: Deployment, dry_run: bool) -> None:
     found = work(place.publish_url, name, load_models(name))
     if dry_run:
         click.echo(published_tables.text(found.changes), nl=False)
-        for note in found.notes:
-            click.echo(f"-- {note}")
-        found.require()
-        return
-    for change in found.changes:
+    for change in () if dry_run else found.changes:
         click.echo(f"{name}: {published_tables.SCHEMA}.{change.table}: {', '.join(change.does)}")
     for note in found.notes:
-        click.echo(note)
-    if not found.changes:
+        click.echo(f"-- {note}" if dry_run else note)
+    found.require()
+    if not dry_run and not found.changes:
         click.echo(f"{name}/tables: nothing to apply")
 
 
@@ -167,11 +164,11 @@ def backfill(platform: str, first: date, last: date, dry_run: bool) -> None:
     Example:
       community backfill bazaar --from 2026-01-01 --to 2026-01-31
     """
-    from community_pipelines.flows import flow
-    from community_pipelines.plan import Request, closed_days
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import RunSummary
-    from community_pipelines.runtime import dagster_instance, require_ready, run_requests
+    from community_pipelines.commands.report import RunSummary
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow
+    from community_pipelines.flow.plan import Request, closed_days
+    from community_pipelines.orchestration.runtime import dagster_instance, require_ready, run_requests
 
     settings = load()
     one = flow(platform)
@@ -198,9 +195,9 @@ def backfill(platform: str, first: date, last: date, dry_run: bool) -> None:
 
 
 def _say_what_would_run(settings: Settings, one: Flow, first: date, last: date) -> None:
-    from community_pipelines.plan import make_plan
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.report import console, say, table
+    from community_pipelines.commands.report import console, say, table
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.plan import make_plan
 
     plan = make_plan(settings, deployment(settings, one.platform), one.steps, compare=())
     window = [day for day in plan.closed if first <= day <= last]
@@ -234,11 +231,11 @@ def reconcile(platform: str, apply_: bool, as_json: bool) -> None:
     Example:
       community reconcile bazaar
     """
+    from community_pipelines.commands.report import console, say, table
     from community_pipelines.counters.correct import reconcile as reconcile_counters
-    from community_pipelines.flows import flow
-    from community_pipelines.platforms.deployment import deployment
-    from community_pipelines.platforms.inspect import require_tables
-    from community_pipelines.report import console, say, table
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.databases.inspect import require_tables
+    from community_pipelines.flow.flows import flow
 
     one = flow(platform)
     place = deployment(load(), one.platform)
@@ -310,11 +307,11 @@ def release(platform: str, day: date, reason: str) -> None:
     Example:
       community release bazaar 2026-01-02 --reason "a bot was removed, 3% fewer rows are right"
     """
-    from community_pipelines.databases import connect
-    from community_pipelines.flows import flow
-    from community_pipelines.platforms.deployment import deployment
+    from community_pipelines.commands.report import errors
+    from community_pipelines.databases.connections import connect
+    from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.flows import flow
     from community_pipelines.quality import withheld
-    from community_pipelines.report import errors
 
     one = flow(platform)
     if not reason.strip():
@@ -348,8 +345,8 @@ def ui(port: int) -> None:
     Example:
       community ui --port 4000
     """
-    from community_pipelines.launch import PATIENCE, instance_home
-    from community_pipelines.runtime import storage_url
+    from community_pipelines.orchestration.launch import PATIENCE, instance_home
+    from community_pipelines.orchestration.runtime import storage_url
     from community_pipelines.settings import process_environment
     from community_pipelines.shipped import shipped
 
@@ -360,7 +357,7 @@ def ui(port: int) -> None:
         listening.set_inheritable(True)
         click.echo(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C stops it)")
         # Dagster reads its environment when it is imported, so it begins in a process of its own: this one, anew.
-        module = ("-P", "-m", "community_pipelines.webserver")
+        module = ("-P", "-m", "community_pipelines.orchestration.webserver")
         os.execve(
             sys.executable,
             [sys.executable, *module, str(listening.fileno()), str(shipped("workspace.yaml"))],

@@ -10,11 +10,11 @@ from typing import Literal
 from psycopg import sql
 
 from community_pipelines.counters.drift import Drift, Reconciliation, as_number, measure, refusal
-from community_pipelines.databases import Connection, connect, retried, writing
+from community_pipelines.databases.connections import Connection, connect, retried, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import target_table
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Counter, CounterTable
 
 ATTEMPTS = 6

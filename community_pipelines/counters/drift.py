@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection, connect, retried, snapshot
+from community_pipelines.databases.connections import Connection, connect, retried, snapshot
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.queries import (
     END_OF_TIMES,
     FIRST_TIME,
@@ -18,7 +19,6 @@ from community_pipelines.lake.queries import (
     once_order,
     unique_id_query,
 )
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Counter, CounterTable, Option, Stream
 
 

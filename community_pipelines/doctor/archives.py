@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.lake.ledger import LakeError
 from community_pipelines.maintenance.cold import may_leave, read_footer
-from community_pipelines.platforms.deployment import Deployment
 
 
 def wide_archives(lake: Path, deployment: Deployment) -> Iterator[Diagnosis]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.doctor.diagnosis import Diagnosis, Level
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.doctor.rights import role_name
 from community_pipelines.maintenance.partitions import Owner, PartitionError, months, owner_of, partitions
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import PartitionedTable
 
 

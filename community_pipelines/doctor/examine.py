@@ -12,8 +12,9 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
-from community_pipelines import webhook
-from community_pipelines.databases import Connection
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Deployment, deployment
+from community_pipelines.databases.inspect import find_faults, found_in
 from community_pipelines.doctor import archives, care, definers, rights, servers, tables
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
 from community_pipelines.doctor.machine import examine_machine
@@ -22,8 +23,7 @@ from community_pipelines.doctor.reach import Database, ask, named, opened, unans
 from community_pipelines.embedded import postgres
 from community_pipelines.models.lineage import checked
 from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
-from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import find_faults, found_in
+from community_pipelines.orchestration import webhook
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import ConfigurationError, Settings
 

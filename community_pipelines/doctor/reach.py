@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases import Connection, open_session, place, said
+from community_pipelines.databases.connections import Connection, open_session, place, said
 from community_pipelines.doctor.diagnosis import Diagnosis
 
 CONNECT_SECONDS = 5

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models.project import Model
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Platform, Table
 
 READER = "community_reader"

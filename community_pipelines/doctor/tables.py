@@ -8,14 +8,14 @@ from typing import Literal
 
 from psycopg import sql
 
-from community_pipelines import migrations
-from community_pipelines.databases import Connection
+from community_pipelines.databases import migrations
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.databases.inspect import find_faults, found_in
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import Model
-from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import find_faults, found_in
 from community_pipelines.platforms.spec import Stream, Table
 from community_pipelines.shipped import shipped
 

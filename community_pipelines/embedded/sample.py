@@ -23,7 +23,7 @@ from uuid import UUID
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 
-from community_pipelines.databases import connect, place, said
+from community_pipelines.databases.connections import connect, place, said
 from community_pipelines.embedded import sample_words as words
 from community_pipelines.embedded.sample_events import arrivals, event_days
 from community_pipelines.embedded.sample_gallery import DAY, Gallery, SampleError, SampleSize, build_gallery

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import adbc_driver_postgresql.dbapi as adbc
 
-from community_pipelines.databases import connect, place, said
+from community_pipelines.databases.connections import connect, place, said
 from community_pipelines.embedded.sample_gallery import SampleError
 from community_pipelines.embedded.sample_stories_counters import COUNTERS, count_carelessly
 from community_pipelines.embedded.sample_stories_moderation import moderate

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Reconciliation, measure
-from community_pipelines.duck import literal, parquet
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window
-from community_pipelines.flow_types import DayResult
+from community_pipelines.lake.duck import literal, parquet
 from community_pipelines.lake.files import day_bounds, days_between
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import CounterTable, Platform
@@ -52,7 +52,7 @@ class Counters:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
-        from community_pipelines.flow.describe import counters_spec
+        from community_pipelines.orchestration.describe import counters_spec
 
         return counters_spec(self.platform, self.table, self.key)
 
@@ -203,7 +203,7 @@ class Counters:
         return sum(explained.get(entity, nothing) != truths.get(entity, nothing) for entity in found.truths)
 
     def _metadata(self, outcome: Outcome, remaining: Reconciliation) -> dict[str, Any]:
-        from community_pipelines.flow.describe import shown_table
+        from community_pipelines.orchestration.describe import shown_table
 
         found = outcome.found
         metadata: dict[str, Any] = {

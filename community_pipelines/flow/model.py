@@ -8,14 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from community_pipelines.duck import literal
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window
-from community_pipelines.flow_types import DayResult, Finding
+from community_pipelines.lake.duck import literal
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
 from community_pipelines.models.inputs import kept_from, sources_of
 from community_pipelines.models.project import Contract, Model, load_model
 from community_pipelines.models.publish import Published, publish
 from community_pipelines.platforms.spec import Platform
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, judge, none_of
 from community_pipelines.quality.profile import model_profile, volume_ratios
 
@@ -58,7 +59,7 @@ class SqlModel:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
-        from community_pipelines.flow.describe import model_spec
+        from community_pipelines.orchestration.describe import model_spec
 
         return model_spec(self.platform, self.group, self.model, self.key)
 
@@ -183,7 +184,7 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
             name = finding.column.removeprefix("unaccepted_")
             values = next(column.values for column in contract.columns if column.name == name)
             conditions.append(f'"{name}" not in ({", ".join(literal(value) for value in values)})')
-    from community_pipelines.flow.describe import shown_table
+    from community_pipelines.orchestration.describe import shown_table
 
     names = contract.column_names()
     listed = ", ".join(f'"{name}"' for name in names)

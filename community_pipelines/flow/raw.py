@@ -8,8 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window
-from community_pipelines.flow_types import DayResult, Finding
 from community_pipelines.lake.extract import NO_TIME, SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import compare_again, days_with_deletions
@@ -27,6 +27,7 @@ from community_pipelines.lake.writer import StagedDay
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.platforms.spec import Consistency, Platform, Stream
 from community_pipelines.quality.consistency import NONE, Examination, Offences, examined, inconsistencies
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, judge, none_of
 from community_pipelines.quality.profile import stream_profile, volume_ratios
 from community_pipelines.settings import Settings
@@ -83,7 +84,7 @@ class Raw:
 
     def spec(self) -> dg.AssetSpec:
         """The asset as people see it."""
-        from community_pipelines.flow.describe import raw_spec
+        from community_pipelines.orchestration.describe import raw_spec
 
         return raw_spec(self.platform, self.stream, self.key)
 
@@ -329,7 +330,7 @@ def _same(previous: Ledger, ledger: Ledger) -> bool:
 
 
 def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:
-    from community_pipelines.flow.describe import shown_table
+    from community_pipelines.orchestration.describe import shown_table
 
     return {
         f"offending: {rule}": shown_table(["what", "what is wrong"], by_day[day].shown)

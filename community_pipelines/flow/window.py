@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from community_pipelines import databases
-from community_pipelines.flow_types import Finding
+from community_pipelines.databases import connections as databases
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.databases.inspect import require_tables
 from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.lake.files import Kind, Lake, day_bounds, days_between
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.gone import Swept, sweeping
 from community_pipelines.models.inputs import Inputs, Source, sources_of
 from community_pipelines.models.project import load_model, load_models
-from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.withheld import Withheld, apply_release, reason
 from community_pipelines.settings import Settings
 

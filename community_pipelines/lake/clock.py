@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from community_pipelines.databases import connect
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment
 
 # A replica that catches up replays all that it has received, long before it has received all that there is.
 _REPLAYED_UNTIL = """

@@ -1,6 +1,6 @@
 """Reads days and dimensions of a platform's source through ADBC, each day in one short snapshot.
 
-What becomes of the rows is in `writer.py`; judging a day and making its file visible is done in `flow.py`.
+What becomes of the rows is in `writer.py`; judging a day and making its file visible is done in `flow/raw.py`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, lock_holders, place, said, transaction_settings
-from community_pipelines.duck import first_row, literal, session
+from community_pipelines.databases.connections import APPLICATION_NAME, lock_holders, place, said, transaction_settings
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.databases.inspect import as_found
 from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.clock import MOMENT, Moment
+from community_pipelines.lake.duck import first_row, literal, session
 from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.moved import NO_REPEATS, Repeats
@@ -43,8 +45,6 @@ from community_pipelines.lake.writer import (
     write_dimension,
     writing_day,
 )
-from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import as_found
 from community_pipelines.platforms.spec import Dimension, Stream
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from types import MappingProxyType
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection, connect, retried, snapshot
-from community_pipelines.duck import first_row, literal, session
+from community_pipelines.databases.connections import Connection, connect, retried, snapshot
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.lake.duck import first_row, literal, session
 from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.lake.ledger import DamagedError, Ledger
 from community_pipelines.lake.moved import still_there
 from community_pipelines.lake.queries import row_state
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
 Fingerprint = tuple[int, int]

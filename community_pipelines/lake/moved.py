@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from community_pipelines.databases import connect, retried, snapshot
-from community_pipelines.duck import literal
+from community_pipelines.databases.connections import connect, retried, snapshot
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.lake.duck import literal
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.queries import has_day
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
 if TYPE_CHECKING:

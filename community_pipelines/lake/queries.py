@@ -10,8 +10,8 @@ from datetime import date
 
 from psycopg import sql
 
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.files import day_bounds
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Column, Stream, Table
 
 # The column that a day's query gives beside those of the stream.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from community_pipelines.duck import first_row, parquet, session
+from community_pipelines.lake.duck import first_row, parquet, session
 from community_pipelines.lake.ledger import METADATA_KEY, DamagedError, LakeError, Ledger, read_ledger
 from community_pipelines.lake.seal import footer_of, verify
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from community_pipelines.duck import first_row, session
+from community_pipelines.lake.duck import first_row, session
 from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import UNSEALED, Ledger, writing_to
 from community_pipelines.lake.queries import FINGERPRINT

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from psycopg import errors, sql
 
-from community_pipelines.databases import Connection, connect, writing
+from community_pipelines.databases.connections import Connection, connect, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.ledger import LakeError
 from community_pipelines.lake.seal import verify
@@ -33,7 +34,6 @@ from community_pipelines.maintenance.cold import (
 )
 from community_pipelines.maintenance.partitions import Partition, clock, month_of, partitions
 from community_pipelines.maintenance.pins import Record, records, write_record
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import PartitionedTable
 
 # A table that is written to at the very moment of detaching is copied so many times before we give up.

@@ -20,15 +20,22 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from community_pipelines.databases import APPLICATION_NAME, Connection, connect, place, said, transaction_settings
-from community_pipelines.duck import parquet, session
+from community_pipelines.databases.connections import (
+    APPLICATION_NAME,
+    Connection,
+    connect,
+    place,
+    said,
+    transaction_settings,
+)
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
+from community_pipelines.lake.duck import parquet, session
 from community_pipelines.lake.extract import batches, prefetched
 from community_pipelines.lake.ledger import METADATA_KEY, UNSEALED, DamagedError, LakeError, writing_to
 from community_pipelines.lake.seal import seal, verify
 from community_pipelines.lake.writer import arrow_types, code_version
 from community_pipelines.maintenance.partitions import Partition
-from community_pipelines.platforms.deployment import Deployment
 
 if TYPE_CHECKING:
     import pyarrow as pa

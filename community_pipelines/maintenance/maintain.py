@@ -9,7 +9,8 @@ from datetime import date
 
 from psycopg import errors
 
-from community_pipelines.databases import Connection, connect, writing
+from community_pipelines.databases.connections import Connection, connect, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.files import Lake
 from community_pipelines.maintenance.archive import Archive
 from community_pipelines.maintenance.cold import ArchiveError
@@ -23,7 +24,6 @@ from community_pipelines.maintenance.partitions import (
     rows_in,
 )
 from community_pipelines.maintenance.pins import records
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import PartitionedTable
 
 MONTHS_AHEAD = 3

@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from psycopg import errors, sql
 
-from community_pipelines.databases import Connection, retried, snapshot, writing
+from community_pipelines.databases.connections import Connection, retried, snapshot, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import PartitionedTable
 
 # Creating a partition locks its table: the app's inserts wait behind it no longer than that.

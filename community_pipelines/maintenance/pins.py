@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg.rows import class_row
 
-from community_pipelines.databases import Connection
+from community_pipelines.databases.connections import Connection
 from community_pipelines.maintenance.cold import ColdFile, Contents, make_canonical
 
 

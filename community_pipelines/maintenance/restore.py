@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from community_pipelines.databases import connect
-from community_pipelines.duck import first_row, literal, parquet, session
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.lake.duck import first_row, literal, parquet, session
 from community_pipelines.lake.files import Lake, day_bounds, days_between
 from community_pipelines.lake.ledger import DamagedError
 from community_pipelines.lake.queries import FINGERPRINT
@@ -15,7 +16,6 @@ from community_pipelines.lake.writer import StagedDay, code_version, writing_day
 from community_pipelines.maintenance.cold import archive_fault, read_footer
 from community_pipelines.maintenance.pins import archived_days
 from community_pipelines.models.engine import declared_columns
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 
 _ROWS = 10_000

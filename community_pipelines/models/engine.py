@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from community_pipelines.duck import beside, first_row, literal, parquet, session, utc_day
+from community_pipelines.lake.duck import beside, first_row, literal, parquet, session, utc_day
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.lake.ledger import UNSEALED, LakeError, Ledger, writing_to
 from community_pipelines.lake.seal import seal

@@ -18,9 +18,10 @@ from uuid import uuid4
 
 from psycopg import errors, sql
 
-from community_pipelines.databases import Connection, connect, retried, writing
-from community_pipelines.duck import parquet, session
+from community_pipelines.databases.connections import Connection, connect, retried, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
+from community_pipelines.lake.duck import parquet, session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.lake.verified import Verified
@@ -37,7 +38,6 @@ from community_pipelines.models.publish import (
     target_table,
     why_left_out,
 )
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Platform
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection, connect, retried, writing
-from community_pipelines.duck import first_row, literal, parquet, session
+from community_pipelines.databases.connections import Connection, connect, retried, writing
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
+from community_pipelines.lake.duck import first_row, literal, parquet, session
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.lake.verified import Verified
 from community_pipelines.models.project import Contract, Model
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import ENTITY_KEY, Dimension, Platform, Table
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import errors, sql
 
-from community_pipelines import migrations
-from community_pipelines.databases import Connection, open_session
-from community_pipelines.migrations import MigrationError
+from community_pipelines.databases import migrations
+from community_pipelines.databases.connections import Connection, open_session
+from community_pipelines.databases.migrations import MigrationError
 from community_pipelines.models.project import Contract, Model
 
 if TYPE_CHECKING:
@@ -175,10 +175,10 @@ def plan(url: str, platform: str, models: Sequence[Model]) -> Plan:
 
 
 def migrate(url: str, platform: str, models: Sequence[Model]) -> Plan:
-    """Adds what the database lacks and returns what that was; each table in transactions of its own.
+    """Adds what the database lacks and returns what that was, and what was refused; each table by itself.
 
-    Raises MigrationError when a table is refused (the others are done), when SQL fails (that table is left as it was
-    before the transaction), and when the database cannot be reached.
+    Raises MigrationError when SQL fails (the table is left as it was before that transaction), and when the database
+    cannot be reached.
     """
     with migrations.session(url) as connection:
         done: list[Change] = []
@@ -187,7 +187,6 @@ def migrate(url: str, platform: str, models: Sequence[Model]) -> Plan:
             now = [change for change in made.changes if _applied(connection, platform, change)]
             done += now
             if len(now) == len(made.changes):
-                made.require()
                 return replace(made, changes=tuple(done))
     raise MigrationError(f"{platform}: the tables of schema {SCHEMA} keep being changed by others; migrate again")
 

@@ -14,9 +14,9 @@ from typing import Literal
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection, connect, retried, snapshot
+from community_pipelines.databases.connections import Connection, connect, retried, snapshot
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.files import day_bounds
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Consistency
 
 SHOWN = 20

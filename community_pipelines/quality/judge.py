@@ -14,7 +14,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from community_pipelines.flow_types import Finding
+from community_pipelines.quality.findings import Finding
 
 if TYPE_CHECKING:
     import pandas as pd

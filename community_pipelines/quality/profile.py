@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from community_pipelines.duck import literal, parquet
+from community_pipelines.lake.duck import literal, parquet
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.models.engine import Engine, declared_columns
 from community_pipelines.models.project import Contract

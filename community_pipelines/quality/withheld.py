@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from community_pipelines.databases import Connection
-from community_pipelines.flow_types import Finding
+from community_pipelines.databases.connections import Connection
+from community_pipelines.quality.findings import Finding
 
 # The measure of a finding that a file is damaged.
 SEAL = "seal"

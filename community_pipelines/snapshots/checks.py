@@ -11,10 +11,10 @@ from typing import Any
 
 from psycopg import sql
 
-from community_pipelines.databases import connect, snapshot
-from community_pipelines.flow_types import Finding
+from community_pipelines.databases.connections import connect, snapshot
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.platforms.bazaar.spec import TEMPLATE_ROWS, TEMPLATE_SCENES
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import judge, none_of
 
 BOUNDS = (

@@ -22,10 +22,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from community_pipelines.databases import Connection, connect
+from community_pipelines.databases.connections import Connection, connect
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.databases.inspect import find_faults, refuse_faults
 from community_pipelines.platforms.bazaar.spec import PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES, USERS
-from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import find_faults, refuse_faults
 from community_pipelines.settings import Settings, SnapshotSettings
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.exports import key_of, read_exports

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from community_pipelines.databases import Connection
-from community_pipelines.platforms.deployment import Names
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Names
 from community_pipelines.snapshots.project import Project, Scene
 
 # A page's digests are a few hundred bytes each.

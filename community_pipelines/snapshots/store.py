@@ -15,10 +15,10 @@ from typing import Any, Literal
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
-from community_pipelines.databases import Connection, retried, writing
+from community_pipelines.databases.connections import Connection, retried, writing
+from community_pipelines.databases.deployment import Deployment, Names
+from community_pipelines.databases.inspect import default_of, found_in
 from community_pipelines.platforms.bazaar.spec import PREVIEW_FRAME, TEMPLATE_ROWS, TEMPLATE_SCENES
-from community_pipelines.platforms.deployment import Deployment, Names
-from community_pipelines.platforms.inspect import default_of, found_in
 from community_pipelines.snapshots import wording
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Finding, Project

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from zlib import crc32
 
-from community_pipelines.databases import Connection, connect
-from community_pipelines.platforms.deployment import Deployment
+from community_pipelines.databases.connections import Connection, connect
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Finding, Project
 from community_pipelines.snapshots.store import Store, Written

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection
-from community_pipelines.duck import parquet, session
+from community_pipelines.databases.connections import Connection
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.lake.duck import parquet, session
 from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import read_ledger
 from community_pipelines.models.engine import declared_columns
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
 from community_pipelines.platforms.stories.bibles import violations_of_day
 from community_pipelines.platforms.stories.spec import STREAM_JOBS, STREAM_SCENE_BIBLES, STREAM_SEGMENTS

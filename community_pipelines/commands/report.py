@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from community_pipelines.commands.terminal import TextConsole, as_text
+from community_pipelines.flow.plan import Plan
 from community_pipelines.models.gone import SWEPT
-from community_pipelines.plan import Plan
-from community_pipelines.terminal import TextConsole, as_text
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -155,7 +155,7 @@ class RunSummary:
         """Takes one event; True when it settles one day of one asset."""
         import dagster as dg
 
-        from community_pipelines.daily import AUDIT
+        from community_pipelines.orchestration.daily import AUDIT
 
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data

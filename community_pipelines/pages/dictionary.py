@@ -1,6 +1,6 @@
 """The data dictionary: every table, column, rule and check, written from what is declared.
 
-`python -m community_pipelines.dictionary` writes `docs/data-dictionary.md`; a test fails when it is stale.
+`python -m community_pipelines.pages.dictionary` writes `docs/data-dictionary.md`; a test fails when it is stale.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from community_pipelines.flow.counters import Counters
-from community_pipelines.flow.describe import counting_rules, markdown_table, model_upstream
 from community_pipelines.flow.model import SqlModel, contract_bounds, volume_bounds
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.lineage import column_lineage
+from community_pipelines.orchestration.describe import counting_rules, markdown_table, model_upstream
 from community_pipelines.platforms.spec import Column, Platform, Snapshots
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
@@ -28,12 +28,12 @@ _OF_THE_WHOLE = {
     "too-slow": "it could not be looked through in its time (`snapshots.seconds_per_scene`)",
     "large-inline-data": "more than 50,000 bytes of text inside the code",
 }
-FILE = Path(__file__).resolve().parents[1] / "docs" / "data-dictionary.md"
+FILE = Path(__file__).resolve().parents[2] / "docs" / "data-dictionary.md"
 
 
 def dictionary() -> str:
     """The whole dictionary as Markdown, with the default limits."""
-    from community_pipelines.flows import FLOWS
+    from community_pipelines.flow.flows import FLOWS
 
     parts = [
         "# Data dictionary",

@@ -26,14 +26,14 @@ import duckdb
 from duckdb import StatementType
 from rich.table import Table
 
-from community_pipelines.duck import literal, parquet, session
+from community_pipelines.commands.terminal import TextConsole
 from community_pipelines.errors import ExplainedError
+from community_pipelines.lake.duck import literal, parquet, session
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.models.engine import declared_columns
 from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import Settings
-from community_pipelines.terminal import TextConsole
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from typing import Any, Optional
 import dagster as dg
 from pydantic import Field
 
-from community_pipelines.daily import AUDIT, RUN_PROCESS, WATCH, findings_table
-from community_pipelines.databases import connect
-from community_pipelines.flow.describe import OWNERS, column_schema, source_key
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import deployment
+from community_pipelines.orchestration.daily import AUDIT, RUN_PROCESS, WATCH, findings_table
+from community_pipelines.orchestration.describe import OWNERS, column_schema, source_key
 from community_pipelines.platforms.bazaar.spec import BAZAAR, PROJECTS, SCENES, TEMPLATE_SCENES, USERS
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.settings import Settings
 
 JOB = "ingest_template_snapshots"

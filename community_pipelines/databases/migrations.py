@@ -25,7 +25,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases import Connection, open_session
+from community_pipelines.databases.connections import Connection, open_session
 from community_pipelines.errors import ExplainedError
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")

@@ -11,25 +11,25 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from community_pipelines import migrations
-from community_pipelines.databases import connect
+from community_pipelines.commands.report import RunSummary, progress, say
+from community_pipelines.databases import migrations
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment, deployment
+from community_pipelines.databases.inspect import require_tables
 from community_pipelines.embedded import postgres
+from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import load_models
-from community_pipelines.plan import Request, make_plan, requests
-from community_pipelines.platforms.deployment import Deployment, deployment
-from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.quality import withheld
-from community_pipelines.report import RunSummary, progress, say
 from community_pipelines.settings import CONFIG_FILE, Settings
 from community_pipelines.shipped import shipped
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from community_pipelines.flows import Flow
-    from community_pipelines.launch import LaunchResult
+    from community_pipelines.flow.flows import Flow
+    from community_pipelines.orchestration.launch import LaunchResult
 
 SQL_FOLDER = shipped("sql")
 ROUNDS = 4
@@ -50,7 +50,7 @@ def storage_url(settings: Settings) -> str:
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The persistent Dagster instance of these settings."""
-    from community_pipelines.launch import instance
+    from community_pipelines.orchestration.launch import instance
 
     with instance(settings.home, storage_url(settings)) as opened:
         yield opened
@@ -74,8 +74,9 @@ def prepare_embedded(place: Deployment) -> list[str]:
 def prepare(url: str, platform: str) -> list[str]:
     """Creates what an empty database of the platform lacks: the app's tables, our records, the published tables."""
     files = [one for kind in ("app", "pipeline") for one in migrations.migrate(url, sql_folder(platform, kind))]
-    tables = published_tables.migrate(url, platform, load_models(platform)).changes
-    return [*(f"{one.folder}/{one.name}" for one in files), *(one.table for one in tables)]
+    tables = published_tables.migrate(url, platform, load_models(platform))
+    tables.require()
+    return [*(f"{one.folder}/{one.name}" for one in files), *(one.table for one in tables.changes)]
 
 
 def require_ready(settings: Settings, place: Deployment) -> None:
@@ -102,8 +103,8 @@ def run_requests(
     settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
 ) -> list[LaunchResult]:
     """Makes these runs one after the other, in this process, with a progress bar."""
-    from community_pipelines.definitions import SECONDS_TAG, build_definitions
-    from community_pipelines.launch import launch
+    from community_pipelines.orchestration.definitions import SECONDS_TAG, build_definitions
+    from community_pipelines.orchestration.launch import launch
 
     defs = build_definitions(settings)
     results = []
@@ -132,9 +133,9 @@ def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
 
     Raises LaunchError when a project was rejected or the run failed; what was published before stays.
     """
-    from community_pipelines.definitions import build_definitions
-    from community_pipelines.launch import LaunchError, launch_job
-    from community_pipelines.platforms.bazaar import snapshots
+    from community_pipelines.orchestration import template_snapshots as snapshots
+    from community_pipelines.orchestration.definitions import build_definitions
+    from community_pipelines.orchestration.launch import LaunchError, launch_job
 
     done = 0
 

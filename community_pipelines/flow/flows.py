@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from community_pipelines.plan import PlatformStep
+from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.platforms.bazaar import assets as bazaar
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform

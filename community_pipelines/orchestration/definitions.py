@@ -12,17 +12,17 @@ from datetime import date
 
 import dagster as dg
 
-from community_pipelines import automation
-from community_pipelines.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
-from community_pipelines.flow.describe import source_spec
+from community_pipelines.databases.deployment import deployment
+from community_pipelines.flow.flows import Flow, flow, flows
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.window import Window, open_window
-from community_pipelines.flows import Flow, flow, flows
-from community_pipelines.maintenance.job import maintenance
+from community_pipelines.orchestration import automation
+from community_pipelines.orchestration.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
+from community_pipelines.orchestration.describe import source_spec
+from community_pipelines.orchestration.partition_care import maintenance
+from community_pipelines.orchestration.template_snapshots import template_snapshots
 from community_pipelines.platforms.bazaar import assets as bazaar
-from community_pipelines.platforms.bazaar.snapshots import template_snapshots
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.stories import assets as stories
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.private import keep_private

@@ -1,6 +1,6 @@
-"""What a step of a platform's daily flow promises to the builder in `daily.py`.
+"""What a step of a platform's daily flow promises to the builder in `orchestration/daily.py`.
 
-Only the shapes that pass between the two; the steps themselves are in `flow.py`.
+Only the shapes that pass between the two; the steps themselves are in `raw`, `model` and `counters`.
 """
 
 from __future__ import annotations
@@ -8,22 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from community_pipelines.quality.findings import Finding
 
 if TYPE_CHECKING:
     import dagster as dg
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One expectation judged on one day. Errors withhold the day, warnings report."""
-
-    expectation: str
-    column: str
-    severity: Literal["error", "warning"]
-    success: bool
-    observed: object
-    expected: str
 
 
 @dataclass(frozen=True)

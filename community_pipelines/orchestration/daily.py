@@ -16,9 +16,10 @@ from typing import Any
 
 import dagster as dg
 
-from community_pipelines.dagster_internals import Verdict, evaluations
-from community_pipelines.flow_types import DayResult, Finding, Step, WindowT
-from community_pipelines.leftovers import process_tags
+from community_pipelines.flow.steps import DayResult, Step, WindowT
+from community_pipelines.orchestration.dagster_internals import Verdict, evaluations
+from community_pipelines.orchestration.leftovers import process_tags
+from community_pipelines.quality.findings import Finding
 
 AUDIT = "audit"
 WATCH = "watch"

@@ -19,8 +19,8 @@ from pathlib import Path
 import dagster as dg
 import uvicorn
 
-from community_pipelines.dagster_internals import code_server, daemon, webserver
-from community_pipelines.guard import Guard, local_hosts
+from community_pipelines.orchestration.dagster_internals import code_server, daemon, webserver
+from community_pipelines.orchestration.guard import Guard, local_hosts
 from community_pipelines.settings import load
 
 # So long an open page may keep its connection when the server is told to end.

@@ -6,11 +6,11 @@ from dataclasses import astuple
 import dagster as dg
 from pydantic import Field
 
-from community_pipelines.daily import RUN_PROCESS
-from community_pipelines.flow.describe import markdown_table
+from community_pipelines.databases.deployment import deployment
 from community_pipelines.lake.files import Lake
 from community_pipelines.maintenance.maintain import MONTHS_AHEAD, maintain
-from community_pipelines.platforms.deployment import deployment
+from community_pipelines.orchestration.daily import RUN_PROCESS
+from community_pipelines.orchestration.describe import markdown_table
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import Settings
 

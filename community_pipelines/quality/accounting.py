@@ -14,14 +14,14 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from community_pipelines.duck import session
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.lake.duck import session
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.lake.ledger import METADATA_KEY, Ledger
 from community_pipelines.lake.verified import counts_by_rule, fault_of, made_anew
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Stream
+from community_pipelines.quality.verification import stored_fault
 from community_pipelines.settings import Settings
-from community_pipelines.verification import stored_fault
 
 LOOK_AGAIN_SECONDS = 0.5
 

@@ -11,12 +11,12 @@ from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.lake.files import Lake, LakeFile
 from community_pipelines.lake.verified import Verified, fault_of, made_anew
 from community_pipelines.maintenance.cold import archive_fault
 from community_pipelines.models.project import model_names
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality import withheld
 

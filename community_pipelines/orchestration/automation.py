@@ -1,6 +1,6 @@
 """When things run: days, nightly jobs and schedules, sensors, alerts.
 
-What runs is in `daily.py`, which days are due in `plan.py`. Times are UTC. Builders take one platform; each
+What runs is in `daily.py`, which days are due in `flow/plan.py`. Times are UTC. Builders take one platform; each
 platform has its function below.
 """
 
@@ -11,19 +11,19 @@ from typing import Any
 
 import dagster as dg
 
-from community_pipelines import plan
-from community_pipelines.dagster_internals import unfinished_run
-from community_pipelines.daily import StateCheck
+from community_pipelines.databases.deployment import deployment
+from community_pipelines.flow import plan
+from community_pipelines.flow.plan import PlatformStep, Request
 from community_pipelines.lake.files import Lake
-from community_pipelines.launch import failure_message, partition_tags
-from community_pipelines.leftovers import close_leftovers
-from community_pipelines.plan import PlatformStep, Request
+from community_pipelines.orchestration.dagster_internals import unfinished_run
+from community_pipelines.orchestration.daily import StateCheck
+from community_pipelines.orchestration.launch import failure_message, partition_tags
+from community_pipelines.orchestration.leftovers import close_leftovers
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
-from community_pipelines.platforms.deployment import deployment
 from community_pipelines.platforms.spec import Platform, Stream
 from community_pipelines.platforms.stories.spec import STORIES, STREAM_SCENE_VIEWS
+from community_pipelines.quality.verification import verify_sample
 from community_pipelines.settings import Settings
-from community_pipelines.verification import verify_sample
 
 YESTERDAY_EXISTS = "yesterday_exists"
 SAMPLE_VERIFIED = "sample_verified"
@@ -233,7 +233,7 @@ def failure_alert(webhook_url: str | None, local: bool) -> dg.SensorDefinition:
         description="Posts failed runs to the webhook of the setting webhook_url, if it is set.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> None:
-        from community_pipelines import webhook
+        from community_pipelines.orchestration import webhook
 
         if webhook_url is None:
             context.log.info("no webhook_url is set: nothing is posted")

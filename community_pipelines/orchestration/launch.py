@@ -18,10 +18,10 @@ from typing import Any
 
 import dagster as dg
 
-from community_pipelines.dagster_internals import create_run, execute_run, open_instance
-from community_pipelines.daily import AUDIT, pool_storage
 from community_pipelines.errors import ExplainedError
-from community_pipelines.leftovers import close_leftovers, process_tags
+from community_pipelines.orchestration.dagster_internals import create_run, execute_run, open_instance
+from community_pipelines.orchestration.daily import AUDIT, pool_storage
+from community_pipelines.orchestration.leftovers import close_leftovers, process_tags
 
 # The name that workspace.yaml gives to the code location.
 LOCATION = "community_pipelines"

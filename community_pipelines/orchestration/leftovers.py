@@ -10,7 +10,7 @@ import socket
 import dagster as dg
 import psutil
 
-from community_pipelines.dagster_internals import UNFINISHED, free_pool_slots
+from community_pipelines.orchestration.dagster_internals import UNFINISHED, free_pool_slots
 
 _PROCESS_TAG = "community/process"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from community_pipelines.databases import connect
+from community_pipelines.databases.connections import connect
 
 _NEWEST = """
     select runs.status, runs.partition, runs.create_timestamp

@@ -15,7 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from community_pipelines.counters.correct import reconciled_at
-from community_pipelines.databases import Connection, DatabaseError, connect
+from community_pipelines.databases.connections import Connection, DatabaseError, connect
+from community_pipelines.databases.deployment import Deployment
+from community_pipelines.databases.inspect import require_tables
 from community_pipelines.flow.counters import REFUSED, Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
@@ -31,8 +33,6 @@ from community_pipelines.models.gone import Found, left_out, look
 from community_pipelines.models.inputs import Inputs, kept_from
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import RECOMPUTE, Publication, publications, published_hashes
-from community_pipelines.platforms.deployment import Deployment
-from community_pipelines.platforms.inspect import require_tables
 from community_pipelines.platforms.spec import Stream
 from community_pipelines.quality import withheld
 from community_pipelines.quality.withheld import Withheld

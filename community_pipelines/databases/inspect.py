@@ -8,9 +8,9 @@ from typing import Any
 
 from psycopg import sql
 
-from community_pipelines.databases import Connection, connect
+from community_pipelines.databases.connections import Connection, connect
+from community_pipelines.databases.deployment import Deployment
 from community_pipelines.errors import ExplainedError
-from community_pipelines.platforms.deployment import Deployment
 from community_pipelines.platforms.spec import Table
 
 # Types of PostgreSQL that a declared type may have; `text` also takes enums.
