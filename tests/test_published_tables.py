@@ -28,6 +28,7 @@ from community_pipelines.orchestration.runtime import prepare
 from tests.community import community, other_models, unwrapped
 from tests.flows import at, day, number
 from tests.gallery import ACTIVITY, Gallery
+from tests.lint_sql import problems
 from tests.pooler import Pooler
 from tests.prepared import PIPELINE, SQL, prepared, schema, with_ours
 from tests.test_state_before import PLATFORMS, restored
@@ -109,6 +110,14 @@ def test_an_empty_database_gets_every_table_and_a_second_plan_is_empty(database:
     made = migrate(database, platform, models)
     assert {change.table for change in made.changes} == set(published_tables.ours(models))
     assert plan(database, platform, models) == migrate(database, platform, models) == replace(made, changes=())
+
+
+def test_what_is_made_and_what_is_added_is_additive_as_the_linter_of_migrations_means_it(database: str) -> None:
+    migrations.migrate(database, PIPELINE)
+    made = migrate(database, "bazaar", [MODEL])
+    added = migrate(database, "bazaar", [having(said("clicks", not_null=False))])
+    for change in (*made.changes, *added.changes):
+        assert problems("\n".join(change.transactions), "community") == []
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
