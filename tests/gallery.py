@@ -12,9 +12,9 @@ from uuid import UUID
 
 from community_pipelines import settings as configuration
 from community_pipelines.flow.plan import PlatformStep
-from community_pipelines.platforms.bazaar import assets
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform
+from tests.declared import GALLERY_STEPS
 
 if TYPE_CHECKING:
     pass
@@ -22,7 +22,7 @@ from tests.flows import START, DailyFlow, number
 from tests.prepared import prepared
 
 SQL = Path(__file__).parents[1] / "sql" / "bazaar"
-STEPS: tuple[PlatformStep, ...] = assets.STEPS
+STEPS: tuple[PlatformStep, ...] = GALLERY_STEPS
 RAW = STEPS[:1]
 
 METRICS = "public.community_metrics_daily"

@@ -14,12 +14,12 @@ from community_pipelines import settings as configuration
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.platforms.spec import Platform
-from community_pipelines.platforms.stories import assets
 from community_pipelines.platforms.stories.spec import STORIES
+from tests.declared import STORY_STEPS
 from tests.flows import START, DailyFlow, day, number
 from tests.prepared import prepared
 
-STEPS: tuple[PlatformStep, ...] = assets.STEPS
+STEPS: tuple[PlatformStep, ...] = STORY_STEPS
 ANN, BOB, CEM = number(1), number(2), number(3)
 TOPIC, IDEA, SCENE, OTHER = number(10), number(20), number(30), number(31)
 # The counting rules in plain SQL, read from the rows alone.

@@ -64,7 +64,7 @@ def load_samples(settings: Settings) -> Settings:
     from community_pipelines.flow.flows import flow, flows
     from community_pipelines.orchestration.runtime import prepare_embedded
     from community_pipelines.platforms.bazaar.spec import EVENTS_TABLE
-    from community_pipelines.platforms.stories.tables import SCENE_VIEWS
+    from community_pipelines.platforms.stories.spec import STORIES
 
     for one in flows(settings):
         applied = prepare_embedded(deployment(settings, one.platform))
@@ -77,7 +77,7 @@ def load_samples(settings: Settings) -> Settings:
         if gallery.is_empty(place.source_url):
             settings = _load_gallery(settings, place, gallery.SampleSize())
     place = deployment(settings, flow("stories").platform)
-    if not _has_rows(place, SCENE_VIEWS):
+    if not _has_rows(place, STORIES.table("scene_views")):
         from community_pipelines.embedded import sample_stories
 
         if sample_stories.is_empty(place.source_url):

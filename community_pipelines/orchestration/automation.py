@@ -19,9 +19,9 @@ from community_pipelines.orchestration.dagster_internals import unfinished_run
 from community_pipelines.orchestration.daily import StateCheck
 from community_pipelines.orchestration.launch import failure_message, partition_tags
 from community_pipelines.orchestration.leftovers import close_leftovers
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform, Stream
-from community_pipelines.platforms.stories.spec import STORIES, STREAM_SCENE_VIEWS
+from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.quality.verification import verify_sample
 from community_pipelines.settings import Settings
 
@@ -40,22 +40,24 @@ def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
 
 def bazaar(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
     """Everything that runs the gallery by itself."""
-    return platform(BAZAAR.name, daily, raw_key(BAZAAR, COMMUNITY_EVENTS), due(settings, BAZAAR, steps))
+    return platform(
+        BAZAAR.name, daily, raw_key(BAZAAR, BAZAAR.stream("community_events")), due(settings, BAZAAR, steps)
+    )
 
 
 def bazaar_state(settings: Settings) -> list[StateCheck]:
     """The checks that the gallery's events of yesterday are in the lake, and that its files are sound."""
-    return state_checks(settings, BAZAAR, COMMUNITY_EVENTS)
+    return state_checks(settings, BAZAAR, BAZAAR.stream("community_events"))
 
 
 def stories(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
     """Everything that runs the story videos by itself."""
-    return platform(STORIES.name, daily, raw_key(STORIES, STREAM_SCENE_VIEWS), due(settings, STORIES, steps))
+    return platform(STORIES.name, daily, raw_key(STORIES, STORIES.stream("scene_views")), due(settings, STORIES, steps))
 
 
 def stories_state(settings: Settings) -> list[StateCheck]:
     """The checks that yesterday's views of scenes are in the lake, and that its files are sound."""
-    return state_checks(settings, STORIES, STREAM_SCENE_VIEWS)
+    return state_checks(settings, STORIES, STORIES.stream("scene_views"))
 
 
 def state_checks(settings: Settings, of: Platform, stream: Stream) -> list[StateCheck]:

@@ -21,9 +21,7 @@ from community_pipelines.orchestration.daily import RUN_PROCESS, RunProcess, Sta
 from community_pipelines.orchestration.describe import source_spec
 from community_pipelines.orchestration.partition_care import maintenance
 from community_pipelines.orchestration.template_snapshots import template_snapshots
-from community_pipelines.platforms.bazaar import assets as bazaar
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.stories import assets as stories
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.private import keep_private
 from community_pipelines.settings import Settings, load
@@ -67,14 +65,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     if BAZAAR.name in names:
         bazaar_daily = platform_assets(settings, flow("bazaar"), days, automation.bazaar_state(settings))
         parts += [
-            dg.Definitions(assets=[*(source_spec(BAZAAR, table) for table in bazaar.SOURCES), bazaar_daily]),
+            dg.Definitions(assets=[*(source_spec(BAZAAR, table) for table in flow("bazaar").sources), bazaar_daily]),
             automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
             template_snapshots(settings),
         ]
     if STORIES.name in names:
         stories_daily = platform_assets(settings, flow("stories"), days, automation.stories_state(settings))
         parts += [
-            dg.Definitions(assets=[*(source_spec(STORIES, table) for table in stories.SOURCES), stories_daily]),
+            dg.Definitions(assets=[*(source_spec(STORIES, table) for table in flow("stories").sources), stories_daily]),
             automation.stories(settings, flow("stories").steps, stories_daily),
             maintenance(settings, STORIES),
         ]

@@ -12,6 +12,7 @@ import dagster as dg
 
 from community_pipelines.models.lineage import column_lineage
 from community_pipelines.models.project import Contract, Model, load_model
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.platforms.spec import Choice, Column, CounterTable, Platform, Stream, Table
 
 OWNERS = ["team:community-data"]
@@ -66,7 +67,7 @@ def raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetSp
             "dagster/column_schema": column_schema(stream.columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "row rules": rules,
-            **_code(Path(inspect.getfile(type(stream))).with_name(platform.name) / "spec.py"),
+            **_code(MODELS_FOLDER / platform.name / "sources.yml"),
         },
     )
 
