@@ -25,7 +25,7 @@ from community_pipelines.models import published_tables
 from community_pipelines.models.project import Contract, ContractColumn, Model, load_model, load_models
 from community_pipelines.models.published_tables import migrate, plan
 from community_pipelines.orchestration.runtime import prepare
-from tests.community import community, other_models, unwrapped
+from tests.community import community, other_models, unwrapped, wait_until
 from tests.flows import at, day, number
 from tests.gallery import ACTIVITY, Gallery
 from tests.lint_sql import problems
@@ -264,6 +264,10 @@ def test_an_index_is_built_beside_writers_and_one_that_was_left_invalid_is_finis
         writer.execute(f"update {TABLE} set uses_total = 7")
         with ThreadPoolExecutor(1) as pool:
             building = pool.submit(migrate, bazaar, "bazaar", [MODEL])
+            waits = (
+                "select count(*) from pg_stat_activity where query ilike 'create index%' and wait_event_type = 'Lock'"
+            )
+            wait_until(lambda: rows(bazaar, waits) == [(1,)])
             with psycopg.connect(bazaar) as other:
                 other.execute("set lock_timeout = '5s'")
                 other.execute(f"insert into {TABLE} select gen_random_uuid(), day, 1, 1, 1, 1, 1, 1, true from {TABLE}")
