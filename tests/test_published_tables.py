@@ -164,6 +164,14 @@ def test_a_grain_that_begins_with_the_day_needs_no_index_by_day(database: str) -
     assert rows(database, names, TABLE) == [("community.template_counters_daily_pkey",)]
 
 
+def test_a_grain_is_never_null_also_where_its_contract_does_not_say_so(database: str) -> None:
+    migrations.migrate(database, PIPELINE)
+    model = changed("day", not_null=False)
+    migrate(database, "bazaar", [model])
+    assert column(database, "day") == ("date", True, "Day, UTC.")
+    assert plan(database, "bazaar", [model]) == published_tables.Plan((), (), ())
+
+
 # What is added
 
 
