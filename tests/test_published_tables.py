@@ -25,9 +25,10 @@ from community_pipelines.models import published_tables
 from community_pipelines.models.project import Contract, ContractColumn, Model, load_model, load_models
 from community_pipelines.models.published_tables import migrate, plan
 from community_pipelines.orchestration.runtime import prepare
-from tests.community import community, other_models, unwrapped
+from tests.community import community, other_models, unwrapped, wait_until
 from tests.flows import at, day, number
 from tests.gallery import ACTIVITY, Gallery
+from tests.lint_sql import problems
 from tests.pooler import Pooler
 from tests.prepared import PIPELINE, SQL, prepared, schema, with_ours
 from tests.test_state_before import PLATFORMS, restored
@@ -111,6 +112,14 @@ def test_an_empty_database_gets_every_table_and_a_second_plan_is_empty(database:
     assert plan(database, platform, models) == migrate(database, platform, models) == replace(made, changes=())
 
 
+def test_what_is_made_and_what_is_added_is_additive_as_the_linter_of_migrations_means_it(database: str) -> None:
+    migrations.migrate(database, PIPELINE)
+    made = migrate(database, "bazaar", [MODEL])
+    added = migrate(database, "bazaar", [having(said("clicks", not_null=False))])
+    for change in (*made.changes, *added.changes):
+        assert problems("\n".join(change.transactions), "community") == []
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_tables_of_an_earlier_version_need_nothing_and_become_what_a_new_database_has(
     database: str, platform: str
@@ -153,6 +162,14 @@ def test_a_grain_that_begins_with_the_day_needs_no_index_by_day(database: str) -
     migrate(database, "bazaar", [having(grain=("day", "template_id"))])
     names = "select indexrelid::regclass::text from pg_index where indrelid = %s::regclass"
     assert rows(database, names, TABLE) == [("community.template_counters_daily_pkey",)]
+
+
+def test_a_grain_is_never_null_also_where_its_contract_does_not_say_so(database: str) -> None:
+    migrations.migrate(database, PIPELINE)
+    model = changed("day", not_null=False)
+    migrate(database, "bazaar", [model])
+    assert column(database, "day") == ("date", True, "Day, UTC.")
+    assert plan(database, "bazaar", [model]) == published_tables.Plan((), (), ())
 
 
 # What is added
@@ -255,6 +272,10 @@ def test_an_index_is_built_beside_writers_and_one_that_was_left_invalid_is_finis
         writer.execute(f"update {TABLE} set uses_total = 7")
         with ThreadPoolExecutor(1) as pool:
             building = pool.submit(migrate, bazaar, "bazaar", [MODEL])
+            waits = (
+                "select count(*) from pg_stat_activity where query ilike 'create index%' and wait_event_type = 'Lock'"
+            )
+            wait_until(lambda: rows(bazaar, waits) == [(1,)])
             with psycopg.connect(bazaar) as other:
                 other.execute("set lock_timeout = '5s'")
                 other.execute(f"insert into {TABLE} select gen_random_uuid(), day, 1, 1, 1, 1, 1, 1, true from {TABLE}")

@@ -237,6 +237,11 @@ def _catalog(connection: Connection) -> dict[str, Found]:
     }
 
 
+def _strict(contract: Contract) -> frozenset[str]:
+    """The columns that are never null: as the contract says, and those of the grain, which is the primary key."""
+    return frozenset([*contract.grain, *(one.name for one in contract.columns if one.not_null)])
+
+
 def _type(type_name: str) -> str:
     return IN_POSTGRES.get(type_name, type_name)
 
@@ -245,7 +250,8 @@ def _is_as_said(table: str, contract: Contract, found: Found | None) -> bool:
     """Whether nothing is to be added: columns that the contract does not name may be there, unless rows need them."""
     if found is None or found.kind not in _TABLES or found.comment != table_comment(contract):
         return False
-    said = {one.name: (_type(one.type), one.not_null, one.description, None) for one in contract.columns}
+    strict = _strict(contract)
+    said = {one.name: (_type(one.type), one.name in strict, one.description, None) for one in contract.columns}
     have = {name: (one.type, one.not_null, one.comment, one.unchecked) for name, one in found.columns.items()}
     index = found.indexes.get(day_index(table), FoundIndex((), False, False))
     return (
@@ -311,13 +317,13 @@ def _faults(table: str, contract: Contract, found: Found | None) -> Iterator[str
 def _waiting(connection: Connection, table: str, contract: Contract, found: Found) -> list[str]:
     """Columns that the contract wants not null, and that rows are without, or would be."""
     waiting = []
-    for column in contract.columns:
-        have = found.columns.get(column.name)
-        if column.not_null and (have is None or not have.not_null):
-            lacks = sql.SQL("{} is null").format(sql.Identifier(column.name)) if have else sql.SQL("true")
+    for name in sorted(_strict(contract)):
+        have = found.columns.get(name)
+        if have is None or not have.not_null:
+            lacks = sql.SQL("{} is null").format(sql.Identifier(name)) if have else sql.SQL("true")
             query = sql.SQL("select exists (select from {} where {})").format(sql.Identifier(SCHEMA, table), lacks)
             if connection.execute(query).fetchone() == (True,):
-                waiting.append(column.name)
+                waiting.append(name)
     return waiting
 
 
@@ -357,7 +363,7 @@ def _tables(contracts: Mapping[str, Contract]) -> sa.MetaData:
             sa.Column(
                 one.name,
                 sa.TIMESTAMP(timezone=True) if one.type == "timestamptz" else ischema_names[_type(one.type)](),
-                nullable=not one.not_null,
+                nullable=one.name not in _strict(contract),
                 comment=one.description,
             )
             for one in contract.columns
@@ -401,12 +407,8 @@ def _operations(url: str, contracts: Mapping[str, Contract]) -> dict[str, list[M
         raise error.orig if isinstance(error.orig, psycopg.Error) else error from None
     lacking: dict[str, list[MigrateOperation]] = {}
     for one in found.upgrade_ops.ops if found.upgrade_ops else ():
-        if isinstance(one, ModifyTableOps):
-            lacking.setdefault(one.table_name, []).extend(one.ops)
-        elif isinstance(one, CreateTableOp):
-            lacking.setdefault(one.table_name, []).append(one)
-        else:
-            lacking.setdefault(str(getattr(one, "table_name", "")), []).append(one)
+        if isinstance(one, (CreateTableOp, ModifyTableOps)):
+            lacking.setdefault(one.table_name, []).extend([one] if isinstance(one, CreateTableOp) else one.ops)
     return lacking
 
 
@@ -464,8 +466,8 @@ def _change(
 
 def _stricter(contract: Contract, found: Found, waiting: Sequence[str]) -> list[str]:
     """Columns that may be made not null now: no row is without them."""
-    names = [one.name for one in contract.columns if one.not_null and one.name in found.columns]
-    have = {name: found.columns[name] for name in names if name not in waiting}
+    names = [name for name in contract.column_names() if name in _strict(contract) and name not in waiting]
+    have = {name: found.columns[name] for name in names if name in found.columns}
     return [name for name, one in have.items() if not one.not_null or one.unchecked]
 
 
