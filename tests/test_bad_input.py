@@ -28,7 +28,7 @@ from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError
 from community_pipelines.lake.ledger import LakeError
 from community_pipelines.models.project import MODELS_FOLDER
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.platforms.bazaar.assets import STEPS
 from tests.community import (
     RAW,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 
 from community_pipelines.flow.counters import Counters
@@ -108,7 +109,7 @@ def test_two_assets_that_withhold_one_day_are_both_named(busy: Stories) -> None:
     busy.sql("update jobs set completed_at = started_at - interval '1 h' where created_at < %s", (day(1),))
     results = busy.run(0)
     withheld = {
-        step.key: {
+        dg.AssetKey(step.key): {
             one: result for (asset, one), result in results.items() if asset == step.asset and not result.accepted
         }
         for step in STEPS

@@ -234,7 +234,7 @@ def _asset(path: Path) -> str:
 def test_the_nightly_check_fails_with_the_name_of_what_is_damaged(
     gallery: Gallery, stored: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (_, sample) = state_checks(gallery.settings, BAZAAR, COMMUNITY_EVENTS)
+    (_, sample) = state_checks(gallery.settings, BAZAAR)
     assert sample.alone
     monkeypatch.setattr("community_pipelines.quality.verification.PARTS", 1)
     result = sample.judge()

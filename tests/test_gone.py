@@ -23,7 +23,7 @@ from community_pipelines.flow.raw import Raw
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.models import gone
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import ColumnType
 from tests.community import Community, community, day_after, span, steady_grace, unwrapped

@@ -14,7 +14,8 @@ import pytest
 from community_pipelines.databases.inspect import SourceError
 from community_pipelines.orchestration.definitions import build_definitions
 from community_pipelines.orchestration.launch import launch_job
-from community_pipelines.orchestration.template_snapshots import JOB, run_config
+from community_pipelines.orchestration.template_snapshots import run_config
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
@@ -61,8 +62,8 @@ def by_command(gallery: Gallery, _: dg.DagsterInstance) -> None:
 
 
 def by_job(gallery: Gallery, instance: dg.DagsterInstance) -> None:
-    config = run_config(projects=[FIRST], scenes=[3, 1])
-    result = launch_job(build_definitions(gallery.settings), instance, JOB, config)
+    config = run_config(BAZAAR, projects=[FIRST], scenes=[3, 1])
+    result = launch_job(build_definitions(gallery.settings), instance, "ingest_template_snapshots", config)
     assert result.success, result.message
 
 

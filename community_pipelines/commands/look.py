@@ -89,7 +89,7 @@ def status(thorough: bool, as_json: bool) -> None:
 def _nightly(settings: Settings, platform: str, notes: list[str]) -> dict[str, str] | None:
     from community_pipelines.databases.connections import DatabaseError
     from community_pipelines.orchestration.nightly import last_nightly_run
-    from community_pipelines.orchestration.runtime import storage_url
+    from community_pipelines.orchestration.storage import storage_url
 
     try:
         return last_nightly_run(storage_url(settings), "COMMUNITY_DATABASE_URL", platform)

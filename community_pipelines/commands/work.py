@@ -27,9 +27,9 @@ from community_pipelines.commands.plumbing import (
 )
 
 if TYPE_CHECKING:
-    from community_pipelines.commands.report import RunSummary
     from community_pipelines.flow.flows import Flow
     from community_pipelines.orchestration.launch import LaunchResult
+    from community_pipelines.orchestration.summary import RunSummary
     from community_pipelines.settings import Settings
 
 UI_PORT = 3000
@@ -46,10 +46,10 @@ def run() -> None:
     Example:
       community run
     """
-    from community_pipelines.commands.report import RunSummary
+    from community_pipelines.commands.runs import catch_up
     from community_pipelines.commands.samples import load_samples
     from community_pipelines.flow.flows import flows
-    from community_pipelines.orchestration.runtime import catch_up
+    from community_pipelines.orchestration.summary import RunSummary
 
     settings = load()
     chosen = flows(settings)
@@ -64,9 +64,10 @@ def run() -> None:
 
 def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
     """Sums up the runs, says what is withheld and what to type next, and ends the command."""
-    from community_pipelines.commands.report import console, say
+    from community_pipelines.commands.report import console, say, summary_table
     from community_pipelines.databases.connections import connect
     from community_pipelines.databases.deployment import deployment
+    from community_pipelines.flow.model import SqlModel
     from community_pipelines.quality import withheld
 
     kept = []
@@ -75,7 +76,7 @@ def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchR
         with connect(place.publish_url, place.publish_setting) as connection:
             kept += [(one.platform.name, entry) for entry in withheld.current(connection, one.platform.name).values()]
     if results:
-        console.print(summary.table(f"{len(results)} Dagster run{'s' if len(results) > 1 else ''}"))
+        console.print(summary_table(f"{len(results)} Dagster run{'s' if len(results) > 1 else ''}", summary))
     elif kept:
         say("Nothing to do: every closed day is done or withheld.")
     else:
@@ -90,7 +91,10 @@ def _finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchR
     say("\nNext:")
     say(f"  {name} ui  (lineage, checks and days in Dagster, on http://127.0.0.1:{UI_PORT})")
     say(f"  {name} status  (every asset's days: done, stale, withheld, missing)")
-    say(f'  {name} sql -c "from bazaar.community_template_trends limit 5"')
+    one = flows[0]
+    models = [step.name for step in one.steps if isinstance(step, SqlModel)]
+    for model in [model for model in models if one.platform.model_group(model) == "metrics"][-1:]:
+        say(f'  {name} sql -c "from {one.platform.name}.{model} limit 5"')
     sys.exit(NO if failed or kept else 0)
 
 
@@ -106,10 +110,10 @@ def migrate(platform: str | None, app: bool, dry_run: bool) -> None:
     Example:
       community migrate --platform bazaar --dry-run
     """
+    from community_pipelines.commands.runs import app_tables, sql_folder
     from community_pipelines.databases import migrations
     from community_pipelines.databases.deployment import deployment
     from community_pipelines.flow.flows import flow, flows
-    from community_pipelines.orchestration.runtime import app_tables, sql_folder
 
     settings = load()
     for one in [flow(platform)] if platform else flows(settings):
@@ -140,11 +144,12 @@ def backfill(platform: str, first: date, last: date, dry_run: bool) -> None:
     Example:
       community backfill bazaar --from 2026-01-01 --to 2026-01-31
     """
-    from community_pipelines.commands.report import RunSummary
+    from community_pipelines.commands.runs import require_ready, run_requests
     from community_pipelines.databases.deployment import deployment
     from community_pipelines.flow.flows import flow
     from community_pipelines.flow.plan import Request, closed_days
-    from community_pipelines.orchestration.runtime import dagster_instance, require_ready, run_requests
+    from community_pipelines.orchestration.storage import dagster_instance
+    from community_pipelines.orchestration.summary import RunSummary
 
     settings = load()
     one = flow(platform)
@@ -322,7 +327,7 @@ def ui(port: int) -> None:
       community ui --port 4000
     """
     from community_pipelines.orchestration.launch import PATIENCE, instance_home
-    from community_pipelines.orchestration.runtime import storage_url
+    from community_pipelines.orchestration.storage import storage_url
     from community_pipelines.settings import process_environment
     from community_pipelines.shipped import shipped
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from community_pipelines.flow.steps import DayResult
+from community_pipelines.flow.steps import DayResult, Key, Shown
 from community_pipelines.flow.window import Window
 from community_pipelines.lake.duck import literal
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
@@ -19,9 +19,6 @@ from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, judge, none_of
 from community_pipelines.quality.profile import model_profile, volume_ratios
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 SHOWN_ROWS = 5
 
@@ -36,11 +33,9 @@ class SqlModel:
     bounds: Sequence[Bound]
 
     @property
-    def key(self) -> dg.AssetKey:
+    def key(self) -> Key:
         """The asset's key."""
-        import dagster as dg
-
-        return dg.AssetKey([self.platform.name, self.group, self.name])
+        return (self.platform.name, self.group, self.name)
 
     @property
     def asset(self) -> str:
@@ -56,12 +51,6 @@ class SqlModel:
     def upstream(self) -> list[str]:
         """The assets whose days it reads: a day that one of them keeps back is kept back here, too."""
         return [self.platform.asset(*source) for source in sources_of(self.platform, self.model)]
-
-    def spec(self) -> dg.AssetSpec:
-        """The asset as people see it."""
-        from community_pipelines.orchestration.describe import model_spec
-
-        return model_spec(self.platform, self.group, self.model, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Computes, judges and publishes the days that nothing it reads keeps back."""
@@ -184,8 +173,6 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
             name = finding.column.removeprefix("unaccepted_")
             values = next(column.values for column in contract.columns if column.name == name)
             conditions.append(f'"{name}" not in ({", ".join(literal(value) for value in values)})')
-    from community_pipelines.orchestration.describe import shown_table
-
     names = contract.column_names()
     listed = ", ".join(f'"{name}"' for name in names)
     grain = ", ".join(f'"{name}"' for name in contract.grain)
@@ -198,7 +185,7 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
         select {listed} from counted where {" or ".join(conditions)} order by {grain} limit {SHOWN_ROWS}
         """
     )
-    return {"offending rows": shown_table(names, rows.fetchall())}
+    return {"offending rows": Shown(names, rows.fetchall())}
 
 
 def _metadata(staged: StagedModelDay, published: Published | None) -> dict[str, Any]:

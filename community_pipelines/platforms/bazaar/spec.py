@@ -303,5 +303,7 @@ BAZAAR = Platform(
         Dimension(USERS, ("id",)),
     ),
     counter_tables=(COUNTERS,),
+    watched="community_events",
     snapshots=Snapshots(USERS, PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES, ("status", "updated_at")),
 )
+PLATFORM = BAZAAR

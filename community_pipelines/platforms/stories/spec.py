@@ -371,8 +371,10 @@ STORIES = Platform(
         Dimension(SCENES, ("id", "idea_id", "topic_id", "user_id", "status"), "dim_scenes"),
     ),
     counter_tables=(TOPIC_COUNTERS, IDEA_COUNTERS, SCENE_COUNTERS),
+    watched="scene_views",
     partitioned=(
         PartitionedTable(JOBS, "created_at", archive_after_months=6),
         PartitionedTable(SEGMENTS, "created_at", archive_after_months=None),
     ),
 )  # fmt: skip
+PLATFORM = STORIES

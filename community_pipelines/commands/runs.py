@@ -1,57 +1,35 @@
-"""What the command line does with a platform: prepare its databases, plan, run, sum up."""
+"""What commands do with a platform: prepare its databases, plan, run with a progress bar, sum up."""
 
 from __future__ import annotations
 
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from community_pipelines.commands.report import RunSummary, progress, say
+from community_pipelines.commands.report import progress, say
 from community_pipelines.databases import migrations
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.databases.inspect import require_tables
-from community_pipelines.embedded import postgres
 from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
+from community_pipelines.orchestration.storage import dagster_instance
+from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality import withheld
 from community_pipelines.settings import CONFIG_FILE, Settings
 from community_pipelines.shipped import shipped
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from community_pipelines.flow.flows import Flow
-    from community_pipelines.orchestration.launch import LaunchResult
+    from community_pipelines.orchestration.launch import Event, Instance, LaunchResult
+    from community_pipelines.orchestration.summary import RunSummary
 
 SQL_FOLDER = shipped("sql")
 ROUNDS = 4
-
-
-def storage_url(settings: Settings) -> str:
-    """The libpq URL of Dagster's storage; starts the embedded PostgreSQL when it lives there.
-
-    Raises DatabaseError when it does not answer, which Dagster would try many times before it says so.
-    """
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        with connect(url, "COMMUNITY_DATABASE_URL"):
-            return url
-    return postgres.ensure_running(settings.home).url("dagster", durable=False)
-
-
-@contextmanager
-def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The persistent Dagster instance of these settings."""
-    from community_pipelines.orchestration.launch import instance
-
-    with instance(settings.home, storage_url(settings)) as opened:
-        yield opened
 
 
 def sql_folder(platform: str, kind: str) -> Path:
@@ -91,7 +69,7 @@ def remember_start(home: Path, first_day: date) -> None:
 
 
 def run_requests(
-    settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
+    settings: Settings, opened: Instance, asked: Sequence[Request], summary: RunSummary
 ) -> list[LaunchResult]:
     """Makes these runs one after the other, in this process, with a progress bar."""
     from community_pipelines.orchestration.definitions import SECONDS_TAG, build_definitions
@@ -101,12 +79,12 @@ def run_requests(
     results = []
     for request in asked:
         days = (request.last - request.first).days + 1
-        text = f"{request.assets[0].path[0]}: {request.first} to {request.last}"
+        text = f"{request.assets[0][0]}: {request.first} to {request.last}"
         say(f"{text}, {days:,} day{'s' if days > 1 else ''} of {len(request.assets)} assets")
         started = time.perf_counter()
         with progress(text, days * len(request.assets)) as advance:
 
-            def see(event: dg.DagsterEvent, run: Request = request) -> None:
+            def see(event: Event, run: Request = request) -> None:
                 if summary.see(event, f"{run.first}{run.version}"):
                     advance(1)
 
@@ -114,34 +92,34 @@ def run_requests(
         run = opened.get_run_by_id(result.run_id)
         if run is not None:
             seconds = json.loads(run.tags.get(SECONDS_TAG, "{}"))
-            summary.add_seconds(request.assets[0].path[0], seconds, time.perf_counter() - started)
+            summary.add_seconds(request.assets[0][0], seconds, time.perf_counter() - started)
         results.append(result)
     return results
 
 
-def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
-    """One run of `ingest_template_snapshots` over what is flagged; `advance` gets the number of templates so far.
+def publish_flagged(settings: Settings, platform: Platform, advance: Callable[[int], None]) -> None:
+    """One run of the platform's template snapshots over what is flagged; `advance` gets the number of templates so far.
 
     Raises LaunchError when a project was rejected or the run failed; what was published before stays.
     """
-    from community_pipelines.orchestration import template_snapshots as snapshots
     from community_pipelines.orchestration.definitions import build_definitions
     from community_pipelines.orchestration.launch import LaunchError, launch_job
+    from community_pipelines.orchestration.template_snapshots import run_config
 
-    done = 0
+    if platform.snapshots is None:
+        raise ValueError(f"{platform.name} declares no template snapshots")
+    job, done = platform.snapshots.job, 0
 
-    def watch(event: dg.DagsterEvent) -> None:
+    def watch(event: Event) -> None:
         nonlocal done
         if event.is_step_materialization:
             done += 1
             advance(done)
 
     with dagster_instance(settings) as opened:
-        result = launch_job(
-            build_definitions(settings), opened, snapshots.JOB, snapshots.run_config(flagged=True), watch
-        )
+        result = launch_job(build_definitions(settings), opened, job, run_config(platform, flagged=True), watch)
     if not result.success:
-        raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
+        raise LaunchError(f"run {result.run_id[:8]} of {job} failed: {result.message}")
 
 
 def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchResult]:
