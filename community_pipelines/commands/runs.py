@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -10,11 +11,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from community_pipelines.commands.report import progress, say
+from community_pipelines.commands.report import console, progress, say, summary_table
+from community_pipelines.commands.shared import NO, UI_PORT, own_name, withheld_lines
 from community_pipelines.databases import migrations
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.databases.inspect import require_tables
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
 from community_pipelines.orchestration.storage import dagster_instance
@@ -140,3 +143,33 @@ def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchR
         if any(not result.success and not result.withheld for result in done):
             break
     return results
+
+
+def finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
+    """Sums up the runs, says what is withheld and what to type next, and ends the command."""
+    kept = []
+    for one in flows:
+        place = deployment(settings, one.platform)
+        with connect(place.publish_url, place.publish_setting) as connection:
+            kept += [(one.platform.name, entry) for entry in withheld.current(connection, one.platform.name).values()]
+    if results:
+        console.print(summary_table(f"{len(results)} Dagster run{'s' if len(results) > 1 else ''}", summary))
+    elif kept:
+        say("Nothing to do: every closed day is done or withheld.")
+    else:
+        say("Nothing to do: every closed day is done.")
+    failed = [result for result in results if not result.success]
+    for result in failed:
+        say(f"run {result.run_id[:8]} failed: {result.message}", "red")
+    for platform, entry in kept:
+        for line in withheld_lines(platform, entry):
+            say(line, "yellow")
+    name = own_name()
+    say("\nNext:")
+    say(f"  {name} ui  (lineage, checks and days in Dagster, on http://127.0.0.1:{UI_PORT})")
+    say(f"  {name} status  (every asset's days: done, stale, withheld, missing)")
+    one = flows[0]
+    models = [step.name for step in one.steps if isinstance(step, SqlModel)]
+    for model in [model for model in models if one.platform.model_group(model) == "metrics"][-1:]:
+        say(f'  {name} sql -c "from {one.platform.name}.{model} limit 5"')
+    sys.exit(NO if failed or kept else 0)

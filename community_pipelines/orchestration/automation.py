@@ -17,7 +17,7 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.orchestration.dagster_internals import unfinished_run
 from community_pipelines.orchestration.daily import StateCheck
 from community_pipelines.orchestration.launch import failure_message, partition_tags
-from community_pipelines.orchestration.leftovers import close_leftovers
+from community_pipelines.orchestration.orphaned_runs import close_leftovers
 from community_pipelines.platforms.spec import Platform, Stream
 from community_pipelines.quality.verification import verify_sample
 from community_pipelines.settings import Settings

@@ -18,7 +18,7 @@ import dagster as dg
 
 from community_pipelines.flow.steps import DayResult, Shown, WindowT
 from community_pipelines.orchestration.dagster_internals import Verdict, evaluations
-from community_pipelines.orchestration.leftovers import process_tags
+from community_pipelines.orchestration.orphaned_runs import process_tags
 from community_pipelines.quality.findings import Finding
 
 AUDIT = "audit"

@@ -22,7 +22,7 @@ from community_pipelines.errors import ExplainedError
 from community_pipelines.flow.steps import Key
 from community_pipelines.orchestration.dagster_internals import create_run, execute_run, open_instance
 from community_pipelines.orchestration.daily import AUDIT, pool_storage
-from community_pipelines.orchestration.leftovers import close_leftovers, process_tags
+from community_pipelines.orchestration.orphaned_runs import close_leftovers, process_tags
 
 # The name that workspace.yaml gives to the code location.
 LOCATION = "community_pipelines"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import NO, as_json, command, load, print_json
+from community_pipelines.commands.shared import NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.maintenance.maintain import Report

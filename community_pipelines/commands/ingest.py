@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from community_pipelines.commands.plumbing import DAY, NO, as_json, command, load, print_json
+from community_pipelines.commands.shared import DAY, NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.snapshots.ingest import Ingest

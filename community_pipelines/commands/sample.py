@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import command, load, own_name
+from community_pipelines.commands.shared import command, load, own_name
 
 if TYPE_CHECKING:
     from community_pipelines.databases.deployment import Deployment
