@@ -18,9 +18,10 @@ from psycopg import sql
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.lake.files import Kind, days_between
-from community_pipelines.models.project import MODELS_FOLDER, Model, load_model
+from community_pipelines.models.project import Model, load_model
 from community_pipelines.models.publish import target_column, target_table
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.settings import Settings, load
 
 TEMPLATES = 2_000
@@ -83,7 +84,7 @@ def forget(settings: Settings, place: Deployment, days: Sequence[date]) -> None:
     unpublish(place, days)
     kinds: tuple[Kind, ...] = ("raw", "quarantine", "models")
     for kind in kinds:
-        for name in (COMMUNITY_EVENTS.name, *(model.name for model in models())):
+        for name in (BAZAAR.stream("community_events").name, *(model.name for model in models())):
             for day in days:
                 folder = settings.lake_folder / kind / BAZAAR.name / name / f"day={day}"
                 shutil.rmtree(folder, ignore_errors=True)

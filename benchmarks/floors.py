@@ -15,7 +15,7 @@ from community_pipelines.lake.files import Lake, day_bounds
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.publish import target_column, target_table
-from community_pipelines.platforms.bazaar.spec import BAZAAR, EVENTS_TABLE
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 
 # How the bytes of a COPY are handed over: more at once is not faster.
 CHUNK = 1 << 20
@@ -25,12 +25,13 @@ def copy_and_drop(days: int) -> dict[str, float]:
     """COPY BINARY of the stream's columns, a day at a time, read and dropped."""
     settings, place = settings_here()
     names = place.names
-    columns = sql.SQL(", ").join(names.column(EVENTS_TABLE, column.name) for column in EVENTS_TABLE.columns)
+    events = BAZAAR.table("community_events")
+    columns = sql.SQL(", ").join(names.column(events, column.name) for column in events.columns)
     with connect(place.source_url, place.source_setting) as connection, connection.cursor() as cursor:
         started = time.perf_counter()
         size = 0
         for day in all_days(settings, days):
-            with cursor.copy(_day_copy(columns, names.table(EVENTS_TABLE), day)) as copy:
+            with cursor.copy(_day_copy(columns, names.table(BAZAAR.table("community_events")), day)) as copy:
                 for data in copy:
                     size += len(data)
         return {"seconds": time.perf_counter() - started, "bytes": size}

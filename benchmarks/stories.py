@@ -24,13 +24,13 @@ from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import Model, load_model
 from community_pipelines.models.publish import publish
 from community_pipelines.platforms.spec import Stream
-from community_pipelines.platforms.stories.spec import STORIES, STREAM_JOBS, STREAM_SCENE_VIEWS
+from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import Settings, load
 
 DAYS = 30
 VIEWS, JOBS, SCENES, USERS = 5_000_000, 5_000_000, 5_000, 200_000
 # What is copied, and the models that read it. The other streams are empty here, as they are for the floors.
-STREAMS = (STREAM_SCENE_VIEWS, STREAM_JOBS)
+STREAMS = (STORIES.stream("scene_views"), STORIES.stream("jobs"))
 MODELS = ("scene_activity_daily", "job_health_daily", "job_failures_daily")
 # Percentiles are promised to cost little more than in bare DuckDB.
 LIMITS = {"job_health_daily": 1.5}
@@ -145,13 +145,13 @@ def judge_stories() -> dict[str, float]:
     """The steps of both streams and of the models that read them, as a run does them; what each stage took."""
     # Once in a process, and not what is measured.
     importlib.import_module("great_expectations")
+    from community_pipelines.flow.flows import flow
     from community_pipelines.flow.window import open_window
-    from community_pipelines.platforms.stories.assets import STEPS
 
     settings, place = _here()
     wanted = {*(f"raw/{stream.name}" for stream in STREAMS), *(f"metrics/{name}" for name in MODELS)}
     with open_window(settings, place, _days(settings), f"bench-{time.time_ns()}") as window:
-        results = [result for step in STEPS if step.asset in wanted for result in step.run(window)]
+        results = [result for step in flow("stories").steps if step.asset in wanted for result in step.run(window)]
     if refused := [result.reason for result in results if not result.accepted]:
         raise RuntimeError(f"{len(refused)} days were withheld: {refused[0]}")
     return {"seconds": sum(window.seconds.values()), **window.seconds}

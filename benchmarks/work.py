@@ -23,14 +23,14 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.publish import publish, target_column, target_table
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.settings import CONFIG_FILE
 
 
 def extract(days: int) -> dict[str, float]:
     """The raw step's copying: every day in its own snapshot, with rules, fingerprint, footer, fsync and rename."""
     settings, place = settings_here()
-    stream = COMMUNITY_EVENTS
+    stream = BAZAAR.stream("community_events")
     with folder_beside(settings) as folder, SourceReader(place) as source:
         lake = Lake(folder)
         rows = 0
@@ -111,14 +111,16 @@ def steps(days: int, first: int = 0) -> dict[str, float]:
     judged_from = time.perf_counter()
     importlib.import_module("dagster")
     imported = time.perf_counter()
+    from community_pipelines.flow.flows import flow
     from community_pipelines.flow.window import open_window
-    from community_pipelines.platforms.bazaar import assets
 
     settings, place = settings_here()
     window_days = all_days(settings, days)[first:]
     begun = time.perf_counter()
     with open_window(settings, place, window_days, f"bench-{time.time_ns()}") as window:
-        kept_back = [result.reason for step in assets.STEPS for result in step.run(window) if not result.accepted]
+        kept_back = [
+            result.reason for step in flow("bazaar").steps for result in step.run(window) if not result.accepted
+        ]
     seconds = time.perf_counter() - begun
     if kept_back:
         raise RuntimeError(f"{len(kept_back)} days were withheld: {kept_back[0]}")

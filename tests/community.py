@@ -26,10 +26,11 @@ from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.lake.files import Lake, days_between
-from community_pipelines.models.project import MODELS_FOLDER, load_model
-from community_pipelines.platforms.bazaar.assets import STEPS
+from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.settings import Settings, load
+from tests.declared import GALLERY_STEPS as STEPS
 
 SQL = Path(__file__).parents[1] / "sql" / "bazaar"
 PUBLISHED = {

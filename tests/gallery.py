@@ -13,16 +13,16 @@ from uuid import UUID
 from community_pipelines import settings as configuration
 from community_pipelines.databases.migrations import migrate
 from community_pipelines.flow.plan import PlatformStep
-from community_pipelines.platforms.bazaar import assets
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform
+from tests.declared import GALLERY_STEPS
 
 if TYPE_CHECKING:
     pass
 from tests.flows import START, DailyFlow, number
 
 SQL = Path(__file__).parents[1] / "sql" / "bazaar"
-STEPS: tuple[PlatformStep, ...] = assets.STEPS
+STEPS: tuple[PlatformStep, ...] = GALLERY_STEPS
 RAW = STEPS[:1]
 
 METRICS = "public.community_metrics_daily"

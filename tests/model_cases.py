@@ -27,7 +27,7 @@ import yaml
 
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.lake.ledger import Ledger
-from community_pipelines.models.project import MODELS_FOLDER
+from community_pipelines.platforms.declared import MODELS_FOLDER
 
 FOLDER = Path(__file__).parent / "models"
 ARROW: dict[str, pa.DataType] = {

@@ -15,12 +15,12 @@ from community_pipelines.databases.migrations import migrate
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.platforms.spec import Platform
-from community_pipelines.platforms.stories import assets
 from community_pipelines.platforms.stories.spec import STORIES
+from tests.declared import STORY_STEPS
 from tests.flows import START, DailyFlow, day, number
 
 SQL = Path(__file__).parents[1] / "sql" / "stories"
-STEPS: tuple[PlatformStep, ...] = assets.STEPS
+STEPS: tuple[PlatformStep, ...] = STORY_STEPS
 ANN, BOB, CEM = number(1), number(2), number(3)
 TOPIC, IDEA, SCENE, OTHER = number(10), number(20), number(30), number(31)
 # The counting rules in plain SQL, read from the rows alone.

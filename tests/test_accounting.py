@@ -21,10 +21,11 @@ from community_pipelines.lake.writer import writing_day
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.quality import accounting
 from community_pipelines.quality.accounting import AccountRow, account
 from community_pipelines.settings import PlatformSettings, Settings, load
+from tests.declared import COMMUNITY_EVENTS
 
 DAY = date(2026, 1, 2)
 NEXT = date(2026, 1, 3)

@@ -27,9 +27,8 @@ from community_pipelines.databases.connections import DatabaseError, connect
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError
 from community_pipelines.lake.ledger import LakeError
-from community_pipelines.models.project import MODELS_FOLDER
 from community_pipelines.orchestration.storage import dagster_instance
-from community_pipelines.platforms.bazaar.assets import STEPS
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from tests.community import (
     RAW,
     Community,
@@ -42,6 +41,7 @@ from tests.community import (
     unwrapped,
     wait_until,
 )
+from tests.declared import GALLERY_STEPS as STEPS
 
 DAYS = span(date(2026, 1, 1), 3)
 BACKFILL = ("backfill", "bazaar", "--from", DAYS[0], "--to", DAYS[-1])

@@ -19,7 +19,8 @@ from community_pipelines.embedded.postgres import EmbeddedServer
 from community_pipelines.lake.extract import ExtractError, SourceReader
 from community_pipelines.lake.late import late_days
 from community_pipelines.orchestration.launch import instance_home
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import Gallery
 from tests.stories import BOB, CACHED_COUNTERS, SCENE, TRUE_COUNTERS, Stories

@@ -13,12 +13,13 @@ from community_pipelines.databases.connections import connect
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.verified import fault_of
 from community_pipelines.orchestration.automation import sample_verified, state_checks
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.quality import accounting, withheld
 from community_pipelines.quality.accounting import account
 from community_pipelines.quality.verification import PARTS, verify_sample
 from community_pipelines.quality.withheld import Withheld
 from tests.damage import flip, truncate
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import METRICS, STEPS, TRENDS, Gallery
 

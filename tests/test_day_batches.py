@@ -11,8 +11,8 @@ import pytest
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import FEW, DayWriter
-from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from community_pipelines.quality.accounting import account
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import Gallery
 

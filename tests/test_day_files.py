@@ -18,8 +18,8 @@ from community_pipelines.databases.connections import connect
 from community_pipelines.flow.raw import Raw
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.ledger import LakeError, Ledger
-from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from community_pipelines.quality import withheld
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import METRICS, RAW, Gallery, make_gallery
 

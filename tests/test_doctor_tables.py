@@ -22,12 +22,12 @@ from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
 from community_pipelines.embedded.postgres import EmbeddedServer
 from community_pipelines.flow.plan import make_plan
-from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
 from tests.community import SQL, Community, community, span
+from tests.declared import GALLERY_STEPS as STEPS
 from tests.patient import FIRST, Patient, admitted, one, subjects
 
 MAPPED = {

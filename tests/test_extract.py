@@ -18,8 +18,9 @@ from community_pipelines.lake.extract import OpenDayError, SourceReader, prefetc
 from community_pipelines.lake.files import day_bounds
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import DayWriter
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS, EVENT_TYPES, EVENTS_TABLE
+from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.platforms.spec import Platform
+from tests.declared import COMMUNITY_EVENTS, EVENT_TYPES, EVENTS_TABLE
 from tests.flows import at, day, number
 from tests.gallery import Gallery, make_gallery
 
@@ -90,7 +91,7 @@ def with_plain_times(platform: Platform) -> Platform:
     """The platform, declaring its events' time as one without zone."""
     columns = [replace(c, type="timestamp") if c.name == "created_at" else c for c in EVENTS_TABLE.columns]
     events = replace(EVENTS_TABLE, columns=tuple(columns))
-    stream = replace(COMMUNITY_EVENTS, table=events)
+    stream = replace(COMMUNITY_EVENTS, table=events, columns=events.columns)
     return replace(
         platform,
         tables=tuple(events if table is EVENTS_TABLE else table for table in platform.tables),

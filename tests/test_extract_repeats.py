@@ -12,7 +12,7 @@ import pytest
 from psycopg import errors
 
 from community_pipelines.lake.extract import SourceReader
-from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import Gallery
 

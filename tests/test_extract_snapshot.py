@@ -18,7 +18,8 @@ from community_pipelines.lake.extract import ExtractError, SourceReader
 from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.writer import DayWriter, StagedDay
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, COUNTERS
+from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import Gallery, make_gallery
 

@@ -12,8 +12,8 @@ from community_pipelines.flow.upstream import model_upstream
 from community_pipelines.models.lineage import checked, column_lineage
 from community_pipelines.models.project import Model, load_model
 from community_pipelines.orchestration.describe import StepAsset
-from community_pipelines.platforms.bazaar.assets import STEPS
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.declared import GALLERY_STEPS as STEPS
 
 EVENTS = "community_events"
 METRICS = "community_metrics_daily"
@@ -77,6 +77,7 @@ def made(folder: Path, sql: str, columns: list[str]) -> Model:
         "name": "m",
         "description": "A model.",
         "config": {"meta": {"grain": ["day"], "publish": "m"}},
+        "data_tests": ["one_row_per_grain"],
         "columns": [{"name": name, "data_type": "integer", "description": "A column."} for name in columns],
     }
     (folder / "p" / "m.yml").write_text(yaml.safe_dump({"models": [entry]}))

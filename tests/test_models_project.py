@@ -11,12 +11,13 @@ import yaml
 
 from community_pipelines.models.engine import DUCKDB_TYPES, canonical
 from community_pipelines.models.lineage import checked
-from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
-from community_pipelines.platforms.bazaar.assets import STEPS
+from community_pipelines.models.project import ModelError, load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.platforms.stories.spec import STORIES
 from tests.community import Community
+from tests.declared import GALLERY_STEPS as STEPS
 
 FOLDER = MODELS_FOLDER / "bazaar"
 MODELS = sorted(file.stem for file in FOLDER.glob("*.sql"))
@@ -182,6 +183,7 @@ class TestWrongFiles:
           - name: m
             description: A model.
             config: {meta: {grain: [x, day], entity: x, entity_table: xs, publish: m}}
+            data_tests: [one_row_per_grain]
             columns:
               - {name: x, data_type: integer, description: A number.}
               - {name: day, data_type: date, description: A day.}
@@ -262,6 +264,8 @@ class TestWrongFiles:
             ("data_type: integer, ", "", "KeyError: 'data_type'"),
             (", description: A number.", "", "KeyError: 'description'"),
             ("grain: [x, day], ", "", "KeyError: 'grain'"),
+            ("data_tests: [one_row_per_grain]", "", "m lacks one_row_per_grain among its data_tests"),
+            ("[one_row_per_grain]", "[one_row_per_grain, unique]", "the data test unique cannot be judged by day"),
             ("entity: x, ", "", "give both or none"),
             (", entity_table: xs", "", "give both or none"),
             ("name: m", "name: n", "is no contract of m"),

@@ -20,9 +20,9 @@ from community_pipelines.lake.verified import Verified
 from community_pipelines.lake.writer import arrow_types, schema_of
 from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.orchestration.describe import column_schema
-from community_pipelines.platforms.bazaar import checks
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS, EVENTS_TABLE, TEMPLATES
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Column, ColumnType, Dimension, Platform, Table
+from tests.declared import COMMUNITY_EVENTS, EVENTS_TABLE, TEMPLATES
 from tests.flows import at, day, number
 from tests.gallery import STEPS, Gallery, make_gallery
 from tests.upkeep import JOBS, OLD, STREAM, make_upkeep_with_old_jobs, this_month
@@ -56,7 +56,7 @@ def with_extras() -> Platform:
     return replace(
         BAZAAR,
         tables=tuple(other.get(table, table) for table in BAZAAR.tables),
-        streams=(replace(COMMUNITY_EVENTS, table=events),),
+        streams=(replace(COMMUNITY_EVENTS, table=events, columns=events.columns),),
         dimensions=(dimension, *BAZAAR.dimensions[1:]),
     )
 
@@ -64,7 +64,7 @@ def with_extras() -> Platform:
 def with_steps(gallery: Gallery, **more: Any) -> Gallery:
     """The same database, as that platform sees it."""
     platform = with_extras()
-    steps = (Raw(platform, platform.streams[0], checks.RAW_COMMUNITY_EVENTS), *STEPS[1:])
+    steps = (Raw(platform, platform.streams[0]), *STEPS[1:])
     made = make_gallery(gallery.url, gallery.settings.home, platform=platform, **more)
     return replace(made, steps=steps)
 
@@ -189,7 +189,7 @@ def test_a_day_of_an_archive_has_the_columns_that_its_partition_had(database: st
     upkeep = make_upkeep_with_old_jobs(database, tmp_path / "lake")
     columns = (replace(column, optional=column.name == "message") for column in STREAM.columns)
     jobs = replace(JOBS, columns=(*columns, *EXTRAS))
-    stream = replace(STREAM, table=jobs)
+    stream = replace(STREAM, table=jobs, columns=jobs.columns)
     upkeep.maintain()
     (path,) = set(pinned_days(upkeep.deployment, stream).values())
     staged = restored_day(upkeep.deployment, stream, this_month(OLD).date(), upkeep.lake, path, tmp_path, "run",

@@ -15,14 +15,16 @@ import dagster as dg
 import pytest
 
 from community_pipelines.flow import flows
-from community_pipelines.models.project import MODELS_FOLDER, model_names
+from community_pipelines.models.project import model_names
 from community_pipelines.orchestration.definitions import build_definitions
 from community_pipelines.platforms.registry import PLATFORMS, platform
 from community_pipelines.settings import ConfigurationError, load
+from community_pipelines.shipped import shipped
 from tests.community import community
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "community_pipelines"
+MODELS_FOLDER = shipped("dbt_like_models")
 FOLDERS = ("community_pipelines/platforms", "dbt_like_models", "sql")
 # Examples in the help of commands are for people, who type a name there.
 EXAMPLE = re.compile(r"^ {6}community ")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from community_pipelines.lake.late import late_days
-from community_pipelines.platforms.bazaar.spec import COMMUNITY_EVENTS
 from community_pipelines.quality.accounting import AccountRow, account
+from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
 from tests.gallery import METRICS, Gallery
 

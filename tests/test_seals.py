@@ -25,8 +25,9 @@ from community_pipelines.lake.writer import schema_of, write_dimension, writing_
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.quality.verification import PARTS, sampled
+from tests.declared import COMMUNITY_EVENTS
 
 DAY = date(2026, 1, 2)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

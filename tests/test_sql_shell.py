@@ -17,8 +17,9 @@ from community_pipelines.commands.sql_shell import LakeSession, SqlError, intera
 from community_pipelines.commands.terminal import TextConsole
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import declared_columns
-from community_pipelines.platforms.bazaar.spec import BAZAAR, COMMUNITY_EVENTS
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.settings import Settings, load
+from tests.declared import COMMUNITY_EVENTS
 from tests.terminal import Terminal
 
 DAY = date(2026, 1, 2)

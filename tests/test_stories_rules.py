@@ -39,7 +39,11 @@ RULES = [
      "values (%(ann)s, 'X', %(topic)s, %(at)s)",
      "raw/user_topics", {"promotions_without_approval": ("warning", 1)}),
     ("insert into likes (user_id, target_type, target_id, created_at) values (%(ann)s, 'idea', %(ann)s, %(at)s)",
-     "raw/likes", {"likes_of_nothing": ("warning", 1)}),
+     "raw/likes", {"likes_of_no_idea": ("warning", 1)}),
+    ("insert into likes (user_id, target_type, target_id, created_at) values (%(ann)s, 'scene', %(ann)s, %(at)s)",
+     "raw/likes", {"likes_of_no_scene": ("warning", 1)}),
+    ("insert into scene_views (scene_id, user_id, created_at) values (%(ann)s, %(ann)s, %(at)s)",
+     "raw/scene_views", {"views_of_no_scene": ("warning", 1)}),
     ("insert into scene_views (scene_id, created_at) values (%(scene)s, %(at)s)",
      "raw/scene_views", {"views_of_nobody": ("warning", 1)}),
     ("insert into moderation_flags (target_type, target_id, reason, created_at, reviewed_at) "

@@ -16,8 +16,8 @@ from community_pipelines.flow.plan import make_plan, requests
 from community_pipelines.models.project import load_model
 from community_pipelines.orchestration.automation import day_partitions
 from community_pipelines.orchestration.storage import dagster_instance
-from community_pipelines.platforms.bazaar.assets import STEPS
 from tests.community import CHAIN, RAW, Community, community, day_after, other_models, span, steady_grace, unwrapped
+from tests.declared import GALLERY_STEPS as STEPS
 
 DAYS = span(date(2026, 1, 1), 3)
 BAD = DAYS[1]

@@ -63,21 +63,20 @@ def load_samples(settings: Settings) -> Settings:
     from community_pipelines.commands.runs import prepare_embedded
     from community_pipelines.databases.deployment import deployment
     from community_pipelines.flow.flows import flow, flows
-    from community_pipelines.platforms.bazaar.spec import EVENTS_TABLE
-    from community_pipelines.platforms.stories.tables import SCENE_VIEWS
+    from community_pipelines.platforms.stories.spec import STORIES
 
     for one in flows(settings):
         applied = prepare_embedded(deployment(settings, one.platform))
         if applied:
             say(f"{one.platform.name}: applied {len(applied)} migrations")
     place = deployment(settings, flow("bazaar").platform)
-    if not _has_rows(place, EVENTS_TABLE):
+    if not _has_rows(place, place.platform.table("community_events")):
         from community_pipelines.embedded import sample as gallery
 
         if gallery.is_empty(place.source_url):
             settings = _load_gallery(settings, place, gallery.SampleSize())
     place = deployment(settings, flow("stories").platform)
-    if not _has_rows(place, SCENE_VIEWS):
+    if not _has_rows(place, STORIES.table("scene_views")):
         from community_pipelines.embedded import sample_stories
 
         if sample_stories.is_empty(place.source_url):

@@ -31,7 +31,8 @@ from community_pipelines.errors import ExplainedError
 from community_pipelines.lake.duck import literal, parquet, session
 from community_pipelines.lake.files import Kind, Lake
 from community_pipelines.models.engine import declared_columns
-from community_pipelines.models.project import MODELS_FOLDER, ModelError, load_model
+from community_pipelines.models.project import ModelError, load_model
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import Settings
 

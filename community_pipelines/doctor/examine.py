@@ -23,8 +23,9 @@ from community_pipelines.doctor.machine import examine_machine
 from community_pipelines.doctor.reach import Database, ask, named, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
 from community_pipelines.models.lineage import checked
-from community_pipelines.models.project import MODELS_FOLDER, Model, ModelError, load_model
+from community_pipelines.models.project import Model, ModelError, load_model
 from community_pipelines.orchestration import webhook
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import ConfigurationError, Settings
 

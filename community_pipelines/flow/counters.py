@@ -64,7 +64,7 @@ class Counters:
             remaining = outcome.found if not outcome.corrected else measure(window.deployment, self.table)
         with window.timed("quality"):
             profile = self._profile(window, days, outcome, remaining)
-            findings = judge(f"{window.platform}/{self.asset}", profile, self.bounds(), days)
+            findings = judge(f"{window.platform}/{self.asset}", profile, self.bounds, days)
         metadata = self._metadata(outcome, remaining)
         good = []
         for day in days:
@@ -84,6 +84,7 @@ class Counters:
         unread = {day: f"{asset} {bad}: {why}" for bad, why in damaged.items() for day in window.days if bad <= day}
         return unread | window.kept_back(self.upstream)
 
+    @property
     def bounds(self) -> list[Bound]:
         """What a day of the counters must be like."""
         bounds = [

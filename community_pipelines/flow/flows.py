@@ -1,12 +1,20 @@
-"""Every platform with the steps of its flow. Loading it loads no engine and no Dagster."""
+"""The flow of every platform: which steps it has, and in which order the data flows through them.
+
+Nothing of it is written by hand: streams, contracts and counters say what there is, `ref` and `source` in what order.
+Loading it loads no engine and no Dagster.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
+from graphlib import CycleError, TopologicalSorter
 
+from community_pipelines.flow.counters import Counters
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
-from community_pipelines.models.project import load_models
+from community_pipelines.flow.raw import Raw
+from community_pipelines.models.project import ModelError, load_models
 from community_pipelines.platforms.registry import PLATFORMS
 from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.platforms.spec import Platform, Table
@@ -29,12 +37,40 @@ class Flow:
         return tuple(found.values())
 
 
-def _steps(name: str) -> tuple[PlatformStep, ...]:
-    steps: tuple[PlatformStep, ...] = import_module(f"community_pipelines.platforms.{name}.assets").STEPS
-    return steps
+def flow_of(platform: Platform) -> Flow:
+    """The platform's streams, its models after all that they read, and its counters.
+
+    Raises ModelError for a model that does not load, or models that read each other in a circle.
+    """
+    return Flow(platform, tuple(_steps(platform)))
 
 
-FLOWS = tuple(Flow(declared(name), _steps(name)) for name in PLATFORMS)
+def _steps(platform: Platform) -> Iterator[PlatformStep]:
+    yield from (Raw(platform, stream) for stream in platform.streams)
+    yield from (SqlModel(platform, name) for name in _in_order(platform))
+    yield from (Counters(platform, table) for table in platform.counter_tables)
+
+
+def _in_order(platform: Platform) -> Iterator[str]:
+    """The names of the models, each after those that it reads, else by the alphabet."""
+    read = {model.name: sorted(model.reads("ref")) for model in load_models(platform.name)}
+    unknown = sorted({(name, other) for name, others in read.items() for other in others if other not in read})
+    if unknown:
+        name, other = unknown[0]
+        raise ModelError(f"{platform.name}/{name} reads ref('{other}'), and there is no such model of {platform.name}")
+    sorter = TopologicalSorter(read)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise ModelError(f"models of {platform.name} read each other in a circle: {circle}") from None
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        yield from ready
+        sorter.done(*ready)
+
+
+FLOWS = tuple(flow_of(declared(name)) for name in PLATFORMS)
 
 
 def flows(settings: Settings) -> tuple[Flow, ...]:

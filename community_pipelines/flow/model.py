@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from community_pipelines.flow.steps import DayResult, Key, Shown
 from community_pipelines.flow.window import Window
@@ -15,22 +15,26 @@ from community_pipelines.models.engine import ContractBroken, Engine, StagedMode
 from community_pipelines.models.inputs import kept_from, sources_of
 from community_pipelines.models.project import Contract, Model, load_model
 from community_pipelines.models.publish import Published, publish
+from community_pipelines.platforms.data_tests import GRAIN_TEST
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.findings import Finding
-from community_pipelines.quality.judge import Bound, judge, none_of
-from community_pipelines.quality.profile import model_profile, volume_ratios
+from community_pipelines.quality.judge import Bound, bound_of, judge, none_of
+from community_pipelines.quality.profile import REPEATS, broken_sql, model_profile, nulls_of, volume_ratios
 
 SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True)
 class SqlModel:
-    """`<platform>/<group>/<model>`: a model's day files and its published table, judged by contract and `bounds`."""
+    """`<platform>/<group>/<model>`: a model's day files and its published table, judged by its contract."""
 
     platform: Platform
-    group: Literal["metrics", "counters"]
     name: str
-    bounds: Sequence[Bound]
+
+    @property
+    def group(self) -> str:
+        """The group of the asset, which its key names."""
+        return self.platform.model_group(self.name)
 
     @property
     def key(self) -> Key:
@@ -51,6 +55,11 @@ class SqlModel:
     def upstream(self) -> list[str]:
         """The assets whose days it reads: a day that one of them keeps back is kept back here, too."""
         return [self.platform.asset(*source) for source in sources_of(self.platform, self.model)]
+
+    @property
+    def bounds(self) -> list[Bound]:
+        """What a day of this model must be like."""
+        return [*contract_bounds(self.model.contract), *volume_bounds()]
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Computes, judges and publishes the days that nothing it reads keeps back."""
@@ -96,11 +105,11 @@ class SqlModel:
             profile = model_profile(window.engine, contract, files).assign(
                 rows=list(rows.values()), volume_ratio=[ratios[day] for day in days]
             )
-            bounds = [*contract_bounds(contract), *self.bounds, *volume_bounds()]
-            findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
+            findings = judge(f"{window.platform}/{self.asset}", profile, self.bounds, days)
+        breaking = breaking_rows(contract)
         good, outcomes = [], {}
         for day in days:
-            broken = [f for f in findings[day] if not f.success and f.column.startswith(CONTRACT_COLUMNS)]
+            broken = [f for f in findings[day] if not f.success and f.column in breaking]
             judged, why = window.settle(
                 self.asset, day, findings[day], staged[day].ledger.content_hash, releasable=not broken
             )
@@ -139,18 +148,27 @@ class SqlModel:
         window.lake.swap(staged.path, window.lake.path("models", *place))
 
 
-CONTRACT_COLUMNS = ("nulls_", "unaccepted_", "repeats_on_grain")
-
-
 def contract_bounds(contract: Contract) -> list[Bound]:
     """The contract's promises as expectations over a day's profile."""
-    bounds = [none_of("repeats_on_grain", "error", f"rows that repeat {', '.join(contract.grain)}")]
-    for column in contract.columns:
-        if column.not_null:
-            bounds.append(none_of(f"nulls_{column.name}", "error", f"rows without {column.name}"))
-        if column.values:
-            bounds.append(none_of(f"unaccepted_{column.name}", "error", f"rows with another {column.name}"))
-    return bounds
+    bounds = [none_of(REPEATS, "error", f"rows that repeat {', '.join(contract.grain)}")]
+    bounds += [
+        none_of(nulls_of(column.name), "error", f"rows without {column.name}")
+        for column in contract.columns
+        if column.not_null
+    ]
+    return bounds + [bound_of(test) for test in contract.data_tests if test.kind != GRAIN_TEST]
+
+
+def breaking_rows(contract: Contract) -> dict[str, str]:
+    """The measures of rows that break the contract itself, each with the predicate that finds them in a file: such a
+    day can only be mended, not released."""
+    found = {REPEATS: "repeats > 1"}
+    found |= {nulls_of(column.name): f'"{column.name}" is null' for column in contract.columns if column.not_null}
+    return found | {
+        test.name: broken_sql(test)
+        for test in contract.data_tests
+        if test.kind in ("accepted_values", "not_null") and test.severity == "error"
+    }
 
 
 def volume_bounds() -> list[Bound]:
@@ -163,16 +181,8 @@ def volume_bounds() -> list[Bound]:
 
 def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Sequence[Finding]) -> dict[str, Any]:
     """A few of the rows that break the contract, as a table for people."""
-    conditions = []
-    for finding in broken:
-        if finding.column == "repeats_on_grain":
-            conditions.append("repeats > 1")
-        elif finding.column.startswith("nulls_"):
-            conditions.append(f'"{finding.column.removeprefix("nulls_")}" is null')
-        else:
-            name = finding.column.removeprefix("unaccepted_")
-            values = next(column.values for column in contract.columns if column.name == name)
-            conditions.append(f'"{name}" not in ({", ".join(literal(value) for value in values)})')
+    predicates = breaking_rows(contract)
+    wrong = " or ".join(predicates[finding.column] for finding in broken)
     names = contract.column_names()
     listed = ", ".join(f'"{name}"' for name in names)
     grain = ", ".join(f'"{name}"' for name in contract.grain)
@@ -182,7 +192,7 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
             select *, count(*) over (partition by {grain}) as repeats
             from read_parquet({literal(str(path))}, hive_partitioning = false)
         )
-        select {listed} from counted where {" or ".join(conditions)} order by {grain} limit {SHOWN_ROWS}
+        select {listed} from counted where {wrong} order by {grain} limit {SHOWN_ROWS}
         """
     )
     return {"offending rows": Shown(names, rows.fetchall())}

@@ -25,10 +25,10 @@ from community_pipelines.lake.moved import (
 )
 from community_pipelines.lake.writer import StagedDay
 from community_pipelines.maintenance.restore import pinned_days, restored_day
-from community_pipelines.platforms.spec import Consistency, Platform, Stream
-from community_pipelines.quality.consistency import NONE, Examination, Offences, examined, inconsistencies
+from community_pipelines.platforms.spec import Consistency, Examination, Platform, Stream
+from community_pipelines.quality.consistency import NONE, Offences, examinations, examined, inconsistencies
 from community_pipelines.quality.findings import Finding
-from community_pipelines.quality.judge import Bound, judge, none_of
+from community_pipelines.quality.judge import Bound, bound_of, judge, none_of
 from community_pipelines.quality.profile import stream_profile, volume_ratios
 from community_pipelines.settings import Settings
 
@@ -57,12 +57,10 @@ class Losses:
 
 @dataclass(frozen=True)
 class Raw:
-    """`<platform>/raw/<stream>`: one UTC day of a source table in one file, judged by `bounds` and `examinations`."""
+    """`<platform>/raw/<stream>`: one UTC day of a source table in one file, judged by what the stream declares."""
 
     platform: Platform
     stream: Stream
-    bounds: Sequence[Bound]
-    examinations: Sequence[Examination] = ()
 
     @property
     def key(self) -> Key:
@@ -134,7 +132,7 @@ class Raw:
             previous = {day: window.lake.look("raw", window.platform, self.stream.name, day)[0] for day in compared}
             damaged = self._damaged(window, days)
             offences = inconsistencies(window.deployment, self.stream.consistency, days[0], days[-1])
-            offences |= examined(window.deployment, self.examinations, {day: one.data for day, one in staged.items()})
+            offences |= examined(window.deployment, self.stream, {day: one.data for day, one in staged.items()})
             unknown = damaged.keys() & compared
             losses = {day: self._losses(window, one, previous.get(day), day in unknown) for day, one in staged.items()}
             profile = self._profile(window, staged, previous, losses, oldest).assign(
@@ -146,7 +144,7 @@ class Raw:
                     rule.name: [offences.get(rule.name, {}).get(day, NONE).count for day in days] for rule in self.rules
                 },
             )
-            bounds = [*common_bounds(window.settings, self.stream), *self.all_bounds()]
+            bounds = [*common_bounds(window.settings, self.stream), *self.bounds]
             findings = judge(f"{window.platform}/{self.asset}", profile, bounds, days)
         accepted = []
         for day in days:
@@ -242,11 +240,13 @@ class Raw:
     @property
     def rules(self) -> tuple[Consistency | Examination, ...]:
         """The rules that need more than the day's own rows."""
-        return (*self.stream.consistency, *self.examinations)
+        return (*self.stream.consistency, *examinations(self.platform, self.stream))
 
-    def all_bounds(self) -> list[Bound]:
+    @property
+    def bounds(self) -> list[Bound]:
         """What a day of this stream must be like, beside what holds for all streams."""
-        return [*self.bounds, *(none_of(rule.name, rule.severity, rule.description) for rule in self.rules)]
+        rules = (none_of(rule.name, rule.severity, rule.description) for rule in self.rules)
+        return [*map(bound_of, self.stream.data_tests), *rules]
 
     def _profile(
         self,

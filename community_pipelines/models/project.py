@@ -16,9 +16,8 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from community_pipelines.errors import ExplainedError
-from community_pipelines.shipped import shipped
-
-MODELS_FOLDER = shipped("dbt_like_models")
+from community_pipelines.platforms.data_tests import GRAIN_TEST, DataTest, DeclarationError, read_data_tests
+from community_pipelines.platforms.declared import MODELS_FOLDER
 
 
 class ModelError(ExplainedError):
@@ -53,7 +52,7 @@ class Contract:
     `reads_days_back` is how many days before its own a row may come from: 0 for models whose rows stay inside
     their day, "all" for those that read everything earlier. `publish` is the target table. `entity` is the column
     that names a row of the app's table `entity_table`, by its logical name; both are None for a model that counts
-    nothing that can be deleted.
+    nothing that can be deleted. `data_tests` are what its rows must be like.
     """
 
     description: str
@@ -63,6 +62,7 @@ class Contract:
     entity_table: str | None
     publish: str
     reads_days_back: int | Literal["all"]
+    data_tests: tuple[DataTest, ...] = ()
 
     def column_names(self) -> list[str]:
         """The columns' names, in order."""
@@ -180,7 +180,10 @@ def _contract(path: Path, name: str) -> Contract:
             entity_table=meta.get("entity_table"),
             publish=meta["publish"],
             reads_days_back=meta.get("reads_days_back", 0),
+            data_tests=read_data_tests(entry, str(path)),
         )
+    except DeclarationError as error:
+        raise ModelError(str(error)) from None
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} is no contract of {name} ({type(error).__name__}: {error}); it needs a description, columns with "
@@ -192,6 +195,8 @@ def _contract(path: Path, name: str) -> Contract:
     absent = [column for column in named if column not in contract.column_names()]
     if absent:
         raise ModelError(f"{path}: grain, entity and day must be columns of the model; missing: {absent}")
+    if GRAIN_TEST not in {test.kind for test in contract.data_tests}:
+        raise ModelError(f"{path}: {name} lacks {GRAIN_TEST} among its data_tests: without it dbt judges no grain")
     return contract
 
 

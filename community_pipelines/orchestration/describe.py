@@ -20,6 +20,7 @@ from community_pipelines.flow.window import Window
 from community_pipelines.models.lineage import column_lineage
 from community_pipelines.models.project import Contract, Model
 from community_pipelines.orchestration.daily import shown_table
+from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.platforms.spec import Column, CounterTable, Platform, Stream, Table
 
 OWNERS = ["team:community-data"]
@@ -85,7 +86,7 @@ def _raw_spec(platform: Platform, stream: Stream, key: dg.AssetKey) -> dg.AssetS
             "dagster/column_schema": column_schema(stream.columns),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "row rules": shown_table(rules),
-            **_code(Path(inspect.getfile(type(stream))).with_name(platform.name) / "spec.py"),
+            **_code(MODELS_FOLDER / platform.name / "sources.yml"),
         },
     )
 

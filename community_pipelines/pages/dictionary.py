@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from community_pipelines.flow.counters import Counters
-from community_pipelines.flow.model import SqlModel, contract_bounds, volume_bounds
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.flow.steps import Shown
 from community_pipelines.flow.upstream import counting_rules, model_upstream
@@ -85,7 +85,7 @@ def _raw(step: Raw) -> Iterator[str]:
             ("`time_outside_day`", f"`{stream.time}` is not inside the day"),
         ],
     )
-    yield _checks([*common_bounds(Settings.model_construct(), step.stream), *step.all_bounds()])
+    yield _checks([*common_bounds(Settings.model_construct(), step.stream), *step.bounds])
 
 
 def _model(step: SqlModel) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _model(step: SqlModel) -> Iterator[str]:
             for column in contract.columns
         ],
     )
-    yield _checks([*contract_bounds(contract), *step.bounds, *volume_bounds()])
+    yield _checks(step.bounds)
 
 
 def _counters(step: Counters) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _counters(step: Counters) -> Iterator[str]:
             f"With {' or '.join(unexplained)}, `{step.table.history_model}.{counter.total}` follows another rule than "
             "the counter, and `totals_off_truth` leaves it out."
         )
-    yield _checks(step.bounds())
+    yield _checks(step.bounds)
 
 
 def _template_snapshots(platform: Platform, snapshots: Snapshots) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """What a platform declares: its tables, streams, dimensions and counters.
 
-Facts only. How a fact is used is written in `lake/`, `models/`, `counters/` and `flow.py`; the order in which
-a platform's data flows is written in that platform's `assets.py`.
+Facts only. Tables, streams and dimensions are read from the platform's `sources.yml` (`declared.py`), the rest is in
+its `spec.py`; what follows from them (steps, checks, their order) is worked out where it is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
+
+from community_pipelines.platforms.data_tests import DataTest, Severity
 
 ColumnType = Literal[
     "uuid", "text", "integer", "integer[]", "bigint", "timestamptz", "timestamp", "date", "boolean", "jsonb"
@@ -60,13 +63,14 @@ class RowRule:
     """A rule over one row, as a DuckDB predicate that is true for a broken row.
 
     A quarantine rule may only concern what a count needs: id, entity, event type, time. `names` is the column
-    whose broken values are listed, with their counts, in the day's ledger.
+    whose broken values are listed, with their counts, in the day's ledger, and `accepted` are its other ones.
     """
 
     name: str
     broken: str
     description: str
     names: str | None = None
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,40 +82,67 @@ class Consistency:
     """
 
     name: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     description: str
     broken: str
+
+
+class ExaminedDay(Protocol):
+    """A day of a stream as an examination sees it: the rows of its file, and its source."""
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a DuckDB query over the day's accepted rows, the table `events`."""
+        ...
+
+    def ask(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a query of the source, with tables and columns in braces and `%s` for parameters."""
+        ...
+
+    def strays(self) -> list[tuple[str, str]]:
+        """The ids of the source's rows of that day that lie in a default partition, with its name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A rule over a stream's day that takes more than SQL: `look` gives every offender, as (what it is, what is
+    wrong with it). An error withholds the day."""
+
+    stream: str
+    name: str
+    severity: Severity
+    description: str
+    look: Callable[[ExaminedDay], Iterable[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
 class Stream:
     """A source table that is copied day by day into the lake.
 
-    `id` identifies a row, `time` is the event time (UTC) that decides its day. `quarantine` takes rows out of
-    the counts (a time outside the day always does); `measures` are DuckDB aggregates over a day's accepted rows,
-    named `events`, that the platform's quality suite judges; `joins` adds dimensions to them by their names.
+    `columns` are those that are copied. `id` identifies a row, `time` is the event time (UTC) that decides its day.
+    `quarantine` takes rows out of the counts (a time outside the day always does); `data_tests` are what the rows of
+    a day must be like beside that.
 
     A row may change after its day: `states` are the text and number columns (the event type, a status) whose change
     makes the day stale at any age; together with id and entity they are what is fingerprinted. For `settles_days` after
     its end a day is read again every night, for changes of all other columns. `shrink_limit` takes the place of the
-    setting where rows are deleted as a matter of course; with 1 every deletion is mirrored. `left_out` are columns of
-    the table that are not copied; `named` is the stream's name where a table has several. `consistency` are rules that
-    need other rows than the day's. `timeless` says what a row without a time is, where that is in order (a flag that
-    nobody has reviewed yet); everywhere else such a row is reported.
+    setting where rows are deleted as a matter of course; with 1 every deletion is mirrored. `named` is the stream's
+    name where a table has several. `consistency` are rules that need other rows than the day's. `timeless` says what a
+    row without a time is, where that is in order (a flag that nobody has reviewed yet); everywhere else such a row is
+    reported.
     """
 
     table: Table
     description: str
+    columns: tuple[Column, ...]
     id: str
     time: str
     entity: str
     quarantine: tuple[RowRule, ...]
-    measures: tuple[tuple[str, str], ...]
-    joins: str = ""
+    data_tests: tuple[DataTest, ...] = ()
     states: tuple[str, ...] = ()
     settles_days: int = 0
     shrink_limit: float | None = None
-    left_out: tuple[str, ...] = ()
     named: str = ""
     consistency: tuple[Consistency, ...] = ()
     timeless: str = ""
@@ -123,20 +154,17 @@ class Stream:
 
     def __post_init__(self) -> None:
         """Raises ValueError where what decides a row's day, its count or its fingerprint may be absent."""
-        optional = {column.name for column in self.table.columns if column.optional}
+        copied = {column.name: column for column in self.columns}
         for name in (self.id, self.time, self.entity, *self.states):
-            if name in optional:
+            if name not in copied:
+                raise ValueError(f"stream {self.name} copies no column {name}, and rows are found and counted by it")
+            if copied[name].optional:
                 raise ValueError(f"stream {self.name}: {name} cannot be optional, rows are found and counted by it")
 
     @property
     def name(self) -> str:
         """The stream's name: its table's, unless it has one of its own."""
         return self.named or self.table.name
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns that are copied."""
-        return tuple(column for column in self.table.columns if column.name not in self.left_out)
 
 
 @dataclass(frozen=True)
@@ -297,6 +325,7 @@ class Platform:
     watched: str
     snapshots: Snapshots | None = None
     partitioned: tuple[PartitionedTable, ...] = ()
+    examinations: tuple[Examination, ...] = ()
 
     @property
     def choices(self) -> tuple[tuple[Counter, Choice], ...]:

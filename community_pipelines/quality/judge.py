@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from community_pipelines.platforms.data_tests import DataTest, Severity
 from community_pipelines.quality.findings import Finding
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Bound:
     """
 
     column: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     description: str
     low: float | None = None
     high: float | None = None
@@ -51,9 +52,18 @@ class Bound:
         return " and ".join(parts)
 
 
-def none_of(column: str, severity: Literal["error", "warning"], description: str) -> Bound:
+def none_of(column: str, severity: Severity, description: str) -> Bound:
     """The value must be 0."""
     return Bound(column, severity, description, 0, 0)
+
+
+def bound_of(test: DataTest) -> Bound:
+    """What a data test expects of its measure: to be within the range, or no row that breaks it. A day without a value
+    passes, as a null does in dbt."""
+    if test.kind != "day_in_range":
+        return none_of(test.name, test.severity, test.description)
+    low, high = test.argument("low"), test.argument("high")
+    return Bound(test.name, test.severity, test.description, low, high, unknown_passes=True)
 
 
 @cache

@@ -1,0 +1,5 @@
+{% test row_rule(model, expression) %}
+select *
+from {{ model }}
+where not ({{ expression }})
+{% endtest %}
