@@ -9,7 +9,7 @@ from community_pipelines.flow.counters import Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
 from tests.flows import at, day, number
-from tests.stories import ANN, OTHER, SCENE, STEPS, Stories
+from tests.stories.stories import ANN, OTHER, SCENE, STEPS, Stories
 
 
 def readers(*assets: str) -> set[str]:

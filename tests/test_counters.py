@@ -18,8 +18,8 @@ from community_pipelines.counters.drift import Drift, measure
 from community_pipelines.lake.ledger import UNSEALED, read_ledger
 from community_pipelines.lake.seal import seal
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
 from tests.flows import at, day, number
-from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
 from tests.publishing import until_waiting
 
 FIRST, SECOND = number(1), number(2)

@@ -18,10 +18,10 @@ from community_pipelines.quality import accounting, withheld
 from community_pipelines.quality.accounting import account
 from community_pipelines.quality.verification import PARTS, verify_sample
 from community_pipelines.quality.withheld import Withheld
+from tests.bazaar.gallery import METRICS, STEPS, TRENDS, Gallery
 from tests.damage import flip, truncate
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import METRICS, STEPS, TRENDS, Gallery
 
 TEMPLATE = number(1)
 RAW = "raw/community_events"

@@ -14,9 +14,9 @@ import pytest
 
 from community_pipelines.flow import plan as planning
 from community_pipelines.lake.ledger import METADATA_KEY, read_ledger
+from tests.bazaar.gallery import METRICS, STEPS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import METRICS, STEPS, Gallery
-from tests.stories import Stories
+from tests.stories.stories import Stories
 
 TEMPLATE = number(1)
 

@@ -15,10 +15,10 @@ from community_pipelines.orchestration.definitions import build_definitions
 from community_pipelines.orchestration.launch import LaunchResult, launch_job
 from community_pipelines.orchestration.template_snapshots import run_config
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.bazaar.gallery import Gallery
+from tests.bazaar.test_snapshot_ingest import add_project, templates, tsx
 from tests.community import community
 from tests.flows import number
-from tests.gallery import Gallery
-from tests.test_snapshot_ingest import add_project, templates, tsx
 
 # As Dagster stores them.
 JOB = "ingest_template_snapshots"

@@ -14,9 +14,9 @@ from pglast.stream import RawStream
 
 from community_pipelines.databases.migrations import migrate
 from tests.lint_sql import problems
-from tests.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
+from tests.stories.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
 
-SQL = Path(__file__).parent.parent / "sql"
+SQL = Path(__file__).parents[2] / "sql"
 APP = SQL / "stories" / "app"
 PIPELINE = SQL / "stories" / "pipeline"
 FUNCTIONS_AND_TRIGGERS = ("CreateFunctionStmt", "CreateTrigStmt")

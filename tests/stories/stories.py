@@ -19,7 +19,7 @@ from community_pipelines.platforms.stories.spec import STORIES
 from tests.declared import STORY_STEPS
 from tests.flows import START, DailyFlow, day, number
 
-SQL = Path(__file__).parents[1] / "sql" / "stories"
+SQL = Path(__file__).parents[2] / "sql" / "stories"
 STEPS: tuple[PlatformStep, ...] = STORY_STEPS
 ANN, BOB, CEM = number(1), number(2), number(3)
 TOPIC, IDEA, SCENE, OTHER = number(10), number(20), number(30), number(31)

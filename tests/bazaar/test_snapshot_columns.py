@@ -19,11 +19,11 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
+from tests.bazaar.gallery import Gallery, make_gallery
+from tests.bazaar.test_snapshot_ingest import add_project, add_scene, change, everything, publish, statuses, tsx
 from tests.community import community
 from tests.flows import number
-from tests.gallery import Gallery, make_gallery
 from tests.test_mapped_names import MAPPED_FOR_SNAPSHOTS, RENAMED_FOR_SNAPSHOTS
-from tests.test_snapshot_ingest import add_project, add_scene, change, everything, publish, statuses, tsx
 
 FIRST, SECOND = str(number(1)), str(number(2))
 ADD_COLUMN = "alter table community_template_scenes add column source_scene_id uuid"

@@ -11,7 +11,7 @@ import pytest
 from community_pipelines.databases.migrations import files, migrate
 from tests.lint_sql import problems
 
-SQL = Path(__file__).parent.parent / "sql"
+SQL = Path(__file__).parents[2] / "sql"
 APP = SQL / "bazaar" / "app"
 PIPELINE = SQL / "bazaar" / "pipeline"
 FOLDERS = sorted(path for path in SQL.glob("*/*") if path.is_dir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flows import at, day, number
-from tests.stories import ANN, BOB, OTHER, SCENE, Stories, failed
+from tests.stories.stories import ANN, BOB, OTHER, SCENE, Stories, failed
 
 RULES = [
     ("insert into scene_bibles (scene_id, version, data, created_at) values (%(scene)s, 3, %(bible3)s, %(at)s); "
