@@ -106,13 +106,13 @@ def listed_by_dbt(project: Path, scratch: Path) -> set[str]:
 def test_real_dbt_finds_every_platforms_models_and_those_of_one_to_come(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(MODELS_FOLDER, project, ignore=shutil.ignore_patterns("target", "logs"))
-    (project / "demo").mkdir()
-    (project / "demo" / "demo_daily.sql").write_text("select current_date as day\n")
+    (project / "newcomer").mkdir()
+    (project / "newcomer" / "newcomer_daily.sql").write_text("select current_date as day\n")
     # What dbt leaves behind is not read as models.
     (project / "target" / "compiled").mkdir(parents=True)
     (project / "target" / "compiled" / "left_over.sql").write_text("select 1 as one\n")
     expected = {f"{name}.{model}" for name in PLATFORMS for model in model_names(name)}
-    assert listed_by_dbt(project, tmp_path) == expected | {"demo.demo_daily"}
+    assert listed_by_dbt(project, tmp_path) == expected | {"newcomer.newcomer_daily"}
 
 
 def test_what_a_platform_declares_is_what_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,7 @@ def test_a_result_that_breaks_its_contract_is_withheld_with_the_rows_that_do_and
     results = gallery.run(DAYS, steps=STEPS[:3])
     broken = results["metrics/community_metrics_daily"][BAD]
     assert (broken.reason or "").startswith(why)
-    assert offending in broken.metadata["offending rows"].value
+    assert offending in broken.metadata["offending rows"].markdown
     assert results[RAW][BAD].accepted
     # What does not read the broken model goes out.
     now = gallery.published([BAD])
