@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
 from community_pipelines.orchestration.storage import dagster_instance
-from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality import withheld
 from community_pipelines.settings import CONFIG_FILE, Settings
 from community_pipelines.shipped import shipped
@@ -98,31 +97,6 @@ def run_requests(
             summary.add_seconds(request.assets[0][0], seconds, time.perf_counter() - started)
         results.append(result)
     return results
-
-
-def publish_flagged(settings: Settings, platform: Platform, advance: Callable[[int], None]) -> None:
-    """One run of the platform's template snapshots over what is flagged; `advance` gets the number of templates so far.
-
-    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
-    """
-    from community_pipelines.orchestration.definitions import build_definitions
-    from community_pipelines.orchestration.launch import LaunchError, launch_job
-    from community_pipelines.orchestration.template_snapshots import run_config
-
-    if platform.snapshots is None:
-        raise ValueError(f"{platform.name} declares no template snapshots")
-    job, done = platform.snapshots.job, 0
-
-    def watch(event: Event) -> None:
-        nonlocal done
-        if event.is_step_materialization:
-            done += 1
-            advance(done)
-
-    with dagster_instance(settings) as opened:
-        result = launch_job(build_definitions(settings), opened, job, run_config(platform, flagged=True), watch)
-    if not result.success:
-        raise LaunchError(f"run {result.run_id[:8]} of {job} failed: {result.message}")
 
 
 def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchResult]:

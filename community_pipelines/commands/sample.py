@@ -98,8 +98,9 @@ def _has_rows(place: Deployment, table: Table) -> bool:
 def _load_gallery(settings: Settings, place: Deployment, size: SampleSize) -> Settings:
     """Loads it, and gives the settings with its first day as the first partition."""
     from community_pipelines.commands.report import say, stages
-    from community_pipelines.commands.runs import publish_flagged, remember_start
+    from community_pipelines.commands.runs import remember_start
     from community_pipelines.embedded import sample as samples
+    from community_pipelines.orchestration.template_snapshots import publish_flagged
 
     with stages() as show:
 

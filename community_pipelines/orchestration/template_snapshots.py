@@ -4,7 +4,7 @@ Only what Dagster shows and starts; what is done is in `community_pipelines/snap
 """
 
 # No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -134,6 +134,31 @@ def op_name(platform: Platform) -> str:
 def run_config(platform: Platform, **config: Any) -> dict[str, Any]:
     """The configuration of a run of the job, as the launchpad takes it."""
     return {"ops": {op_name(platform): {"config": config}}}
+
+
+def publish_flagged(settings: Settings, platform: Platform, advance: Callable[[int], None]) -> None:
+    """One run of the platform's job over what is flagged, in this process; `advance` gets the number made so far.
+
+    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
+    """
+    from community_pipelines.orchestration.definitions import build_definitions
+    from community_pipelines.orchestration.launch import LaunchError, launch_job
+    from community_pipelines.orchestration.storage import dagster_instance
+
+    if platform.snapshots is None:
+        raise ValueError(f"{platform.name} declares no template snapshots")
+    job, done = platform.snapshots.job, 0
+
+    def watch(event: dg.DagsterEvent) -> None:
+        nonlocal done
+        if event.is_step_materialization:
+            done += 1
+            advance(done)
+
+    with dagster_instance(settings) as opened:
+        result = launch_job(build_definitions(settings), opened, job, run_config(platform, flagged=True), watch)
+    if not result.success:
+        raise LaunchError(f"run {result.run_id[:8]} of {job} failed: {result.message}")
 
 
 def _ingest(
