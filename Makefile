@@ -46,8 +46,8 @@ check: lint types test  ## Format, lint, types, tests
 bench: $(ENV)  ## Speed and memory against floors measured in the same run
 	.venv/bin/python -m benchmarks
 
-dictionary: $(ENV)  ## Write the data dictionary anew
-	.venv/bin/python -m community_pipelines.pages.dictionary
+dictionary: $(ENV)  ## Write the pages of docs/ anew
+	.venv/bin/python -m community_pipelines.pages
 
 stop: $(ENV)  ## Stop the embedded PostgreSQL
 	$(COMMUNITY) stop

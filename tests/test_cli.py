@@ -21,9 +21,9 @@ from rich.console import Console
 
 from community_pipelines.cli import main
 from community_pipelines.commands import report
-from community_pipelines.doctor.modes import modes
+from community_pipelines.doctor.file_modes import modes
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, is_running
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.settings import load
 from tests.community import RAW, Community, community, open_to_others, span, unwrapped
 

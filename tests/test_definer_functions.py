@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from community_pipelines.databases.migrations import migrate
-from community_pipelines.doctor.definers import definer_functions
+from community_pipelines.doctor.definer_functions import definer_functions
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, opened
 from tests.prepared import SQL, prepared

@@ -18,16 +18,16 @@ import yaml
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from community_pipelines.commands.runs import prepare
 from community_pipelines.databases import migrations
 from community_pipelines.databases.migrations import MigrationError
 from community_pipelines.flow.flows import FLOWS
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import Contract, ContractColumn, Model, load_model, load_models
 from community_pipelines.models.published_tables import migrate, plan
-from community_pipelines.orchestration.runtime import prepare
+from tests.bazaar.gallery import ACTIVITY, Gallery
 from tests.community import community, other_models, unwrapped, wait_until
 from tests.flows import at, day, number
-from tests.gallery import ACTIVITY, Gallery
 from tests.lint_sql import problems
 from tests.pooler import Pooler
 from tests.prepared import PIPELINE, SQL, prepared, schema, with_ours
@@ -474,7 +474,7 @@ def test_a_transaction_that_fails_leaves_the_table_as_it_was(bazaar: str) -> Non
 
 def test_neither_sqlalchemy_nor_alembic_is_loaded_where_nothing_is_to_be_done(bazaar: str) -> None:
     code = (
-        "import sys\nfrom community_pipelines.orchestration.runtime import prepare\n"
+        "import sys\nfrom community_pipelines.commands.runs import prepare\n"
         f"assert prepare({bazaar!r}, 'bazaar') == []\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from community_pipelines.embedded.sample import SampleError, SampleSize, event_days
 from community_pipelines.embedded.sample_gallery import build_gallery
-from tests.gallery import migrated
+from tests.bazaar.gallery import migrated
 from tests.sample import NOW, SMALL, contents, empty, fill, number, rows
 
 # By the counting rules: users whose last favorite or unfavorite, by time and id, is a favorite.

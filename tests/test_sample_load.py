@@ -12,7 +12,7 @@ import pytest
 from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.databases.migrations import migrate
 from community_pipelines.embedded.sample import SampleError, SampleSize, is_empty, load
-from tests.gallery import SQL, migrated
+from tests.bazaar.gallery import SQL, migrated
 from tests.sample import NOW, SMALL, contents, counts, empty, fill, number, publisher
 
 

@@ -52,6 +52,7 @@ PLATFORM = Platform(
     streams=(STREAM,),
     dimensions=(),
     counter_tables=(),
+    watched="jobs",
     partitioned=(OLD_JOBS, ALL_SEGMENTS),
 )
 

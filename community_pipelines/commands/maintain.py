@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import NO, as_json, command, load, print_json
+from community_pipelines.commands.shared import NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.maintenance.maintain import Report
 
 
 @click.command()
-@click.option("--platform", default="stories", show_default=True, help="Whose tables.")
+@click.option("--platform", help="Only this platform.")
 @click.option("--months", default=3, show_default=True, type=click.IntRange(0, 120), help="How many months ahead.")
 @click.option("--drop", is_flag=True, help="Drop detached partitions whose archive is verified.")
 @click.option(
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @as_json
 @command
-def maintain(platform: str, months: int, drop: bool, expendable: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def maintain(
+    platform: str | None, months: int, drop: bool, expendable: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
     """Make monthly partitions ahead of time, archive old ones.
 
     An old partition is copied into the lake, compared with its copy and detached; without --drop its table stays.
@@ -39,26 +41,34 @@ def maintain(platform: str, months: int, drop: bool, expendable: tuple[str, ...]
     """
     from community_pipelines.commands.report import say
     from community_pipelines.databases.deployment import deployment
-    from community_pipelines.flow.flows import flow
+    from community_pipelines.flow.flows import flow, flows
     from community_pipelines.lake.files import Lake
     from community_pipelines.maintenance import maintain as upkeep
 
     settings = load()
-    declared = flow(platform).platform
-    if declared.partitioned:
-        place, lake = deployment(settings, declared), Lake(settings.lake_folder)
-        report = upkeep.maintain(
-            place, declared.partitioned, lake, settings.start_date, months, drop, dry_run, expendable
+    chosen = [one.platform for one in ([flow(platform)] if platform else flows(settings))]
+    reports = [
+        upkeep.maintain(
+            deployment(settings, one),
+            one.partitioned,
+            Lake(settings.lake_folder),
+            settings.start_date,
+            months,
+            drop,
+            dry_run,
+            expendable,
         )
-    else:
-        report = upkeep.Report(platform, dry_run, ())
+        for one in chosen
+        if one.partitioned
+    ]
     if as_json:
-        print_json([asdict(line) for line in report.lines])
-    elif declared.partitioned:
-        _show(report)
+        print_json([asdict(line) for report in reports for line in report.lines])
     else:
-        say(f"{platform} has no partitioned tables: nothing to do")
-    sys.exit(NO if report.faults else 0)
+        for report in reports:
+            _show(report)
+        for one in chosen if not reports else ():
+            say(f"{one.name} has no partitioned tables: nothing to do")
+    sys.exit(NO if any(report.faults for report in reports) else 0)
 
 
 def _show(report: Report) -> None:

@@ -18,7 +18,7 @@ from psycopg import errors
 from community_pipelines.counters.correct import reconcile
 from community_pipelines.platforms.stories.spec import IDEA_COUNTERS, SCENE_COUNTERS, STORIES, TOPIC_COUNTERS
 from tests.flows import at, day
-from tests.stories import (
+from tests.stories.stories import (
     ANN,
     BOB,
     CACHED_COUNTERS,

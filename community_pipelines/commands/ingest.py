@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from community_pipelines.commands.plumbing import DAY, NO, as_json, command, load, print_json
+from community_pipelines.commands.shared import DAY, NO, as_json, command, load, print_json
 
 if TYPE_CHECKING:
     from community_pipelines.snapshots.ingest import Ingest
@@ -38,6 +38,7 @@ _SHOWN = 30
 )
 @click.option("--supersede", is_flag=True, help="Disable the project's older templates.")
 @click.option("--after-moderation", is_flag=True, help="Publish although a moderator hid a version of it.")
+@click.option("--platform", help="Whose gallery, where several platforms have one.")
 @click.option("--dry-run", is_flag=True, help="Say what would be created, unchanged or rejected, and write nothing.")
 @as_json
 @command
@@ -47,6 +48,7 @@ def ingest(
     changed_since: date | None,
     flagged: bool,
     owner: str | None,
+    platform: str | None,
     dry_run: bool,
     as_json: bool,
     **wishes: Any,
@@ -64,7 +66,7 @@ def ingest(
     """
     from community_pipelines.commands.report import progress
     from community_pipelines.databases.deployment import deployment
-    from community_pipelines.flow.flows import flow
+    from community_pipelines.flow.flows import with_snapshots
     from community_pipelines.snapshots.ingest import opened
     from community_pipelines.snapshots.outcome import as_json as to_json
 
@@ -76,7 +78,7 @@ def ingest(
     if flagged and any(wishes.values()):
         raise click.UsageError("what is flagged has its own title, tags and so on: leave them out with --flagged")
     settings = load()
-    place = deployment(settings, flow("bazaar").platform)
+    place = deployment(settings, with_snapshots(platform))
     run_id = f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     outcomes: list[Outcome] = []
     with opened(settings, place, run_id, dry_run) as run, progress("projects", None) as advance:

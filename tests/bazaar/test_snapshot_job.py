@@ -13,12 +13,16 @@ import pytest
 
 from community_pipelines.orchestration.definitions import build_definitions
 from community_pipelines.orchestration.launch import LaunchResult, launch_job
-from community_pipelines.orchestration.template_snapshots import COMMUNITY_TEMPLATES, JOB, run_config
+from community_pipelines.orchestration.template_snapshots import run_config
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.bazaar.gallery import Gallery
+from tests.bazaar.test_snapshot_ingest import add_project, templates, tsx
 from tests.community import community
 from tests.flows import number
-from tests.gallery import Gallery
-from tests.test_snapshot_ingest import add_project, templates, tsx
 
+# As Dagster stores them.
+JOB = "ingest_template_snapshots"
+TEMPLATES = dg.AssetKey(["bazaar", "snapshots", "community_templates"])
 FIRST, SECOND = str(number(1)), str(number(2))
 
 
@@ -34,7 +38,7 @@ def gallery(new_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
 
 
 def launch(gallery: Gallery, instance: dg.DagsterInstance, **config: Any) -> LaunchResult:
-    return launch_job(build_definitions(gallery.settings), instance, JOB, run_config(**config))
+    return launch_job(build_definitions(gallery.settings), instance, JOB, run_config(BAZAAR, **config))
 
 
 def events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
@@ -56,7 +60,7 @@ def test_each_new_template_is_a_materialization_and_a_rejected_project_fails_the
     hashes = [row[0] for row in gallery.sql("select code_hash from community_template_scenes order by scene_index")]
     assert (shown["slug"], shown["scenes"], shown["code hashes"]) == ("good-one", 2, hashes)
     (observed,) = events(dagster_instance, result.run_id, dg.DagsterEventType.ASSET_OBSERVATION)
-    assert observed.asset_key == COMMUNITY_TEMPLATES
+    assert observed.asset_key == TEMPLATES
     checks = events(dagster_instance, result.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     assert {one.asset_check_evaluation_data.check_name: one.asset_check_evaluation_data.passed for one in checks} == {
         "audit": True,

@@ -12,7 +12,7 @@ import pytest
 from community_pipelines.databases.migrations import migrate
 from tests.lint_sql import problems
 from tests.prepared import SQL, prepared
-from tests.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
+from tests.stories.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
 
 APP = SQL / "stories" / "app"
 FUNCTIONS_AND_TRIGGERS = ("CreateFunctionStmt", "CreateTrigStmt")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 from tests.flows import START, DailyFlow, number
 from tests.prepared import prepared
 
-SQL = Path(__file__).parents[1] / "sql" / "bazaar"
+SQL = Path(__file__).parents[2] / "sql" / "bazaar"
 STEPS: tuple[PlatformStep, ...] = GALLERY_STEPS
 RAW = STEPS[:1]
 

@@ -14,15 +14,16 @@ import pytest
 from community_pipelines.databases.inspect import SourceError
 from community_pipelines.orchestration.definitions import build_definitions
 from community_pipelines.orchestration.launch import launch_job
-from community_pipelines.orchestration.template_snapshots import JOB, run_config
+from community_pipelines.orchestration.template_snapshots import run_config
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
+from tests.bazaar.gallery import Gallery, make_gallery
+from tests.bazaar.test_snapshot_ingest import add_project, add_scene, change, everything, publish, statuses, tsx
 from tests.community import community
 from tests.flows import number
-from tests.gallery import Gallery, make_gallery
 from tests.test_mapped_names import MAPPED_FOR_SNAPSHOTS, RENAMED_FOR_SNAPSHOTS
-from tests.test_snapshot_ingest import add_project, add_scene, change, everything, publish, statuses, tsx
 
 FIRST, SECOND = str(number(1)), str(number(2))
 ADD_COLUMN = "alter table community_template_scenes add column source_scene_id uuid"
@@ -61,8 +62,8 @@ def by_command(gallery: Gallery, _: dg.DagsterInstance) -> None:
 
 
 def by_job(gallery: Gallery, instance: dg.DagsterInstance) -> None:
-    config = run_config(projects=[FIRST], scenes=[3, 1])
-    result = launch_job(build_definitions(gallery.settings), instance, JOB, config)
+    config = run_config(BAZAAR, projects=[FIRST], scenes=[3, 1])
+    result = launch_job(build_definitions(gallery.settings), instance, "ingest_template_snapshots", config)
     assert result.success, result.message
 
 

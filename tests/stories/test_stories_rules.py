@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flows import at, day, number
-from tests.stories import ANN, BOB, OTHER, SCENE, Stories, failed
+from tests.stories.stories import ANN, BOB, OTHER, SCENE, Stories, failed
 
 RULES = [
     ("insert into scene_bibles (scene_id, version, data, created_at) values (%(scene)s, 3, %(bible3)s, %(at)s); "
@@ -78,7 +78,7 @@ def test_offenders_are_named(stories: Stories) -> None:
     stories.add_segment(3, at(0, "10:00"), BOB)
     stories.run(0)
     metadata = stories.run(0)["raw/segments", day(0)].metadata
-    assert f"| {SCENE} | segment 3 follows no segment 2 |" in metadata["offending: segment_sequence_faults"].value
+    assert f"| {SCENE} | segment 3 follows no segment 2 |" in metadata["offending: segment_sequence_faults"].markdown
 
 
 def test_a_bible_is_compared_with_the_version_of_an_earlier_day_and_with_the_scenes_segments(stories: Stories) -> None:
@@ -94,7 +94,7 @@ def test_a_bible_is_compared_with_the_version_of_an_earlier_day_and_with_the_sce
     assert failed(results, "raw/scene_bibles") == {}
     assert failed(results, "raw/scene_bibles", 1) == {"bible_faults": ("error", 4)}
     assert not results["raw/scene_bibles", day(1)].accepted
-    shown = results["raw/scene_bibles", day(1)].metadata["offending: bible_faults"].value
+    shown = results["raw/scene_bibles", day(1)].metadata["offending: bible_faults"].markdown
     assert shown.count("segment at $.characters[0].introducedInSegment") == 2
     assert "entity-lost at $.characters" in shown
     assert "char_ada" in shown
@@ -110,4 +110,4 @@ def test_rows_that_no_month_took_are_found(stories: Stories) -> None:
     results = stories.run(0, steps=raw)
     assert failed(results, "raw/jobs") == {"jobs_without_month": ("warning", 1)}
     assert failed(results, "raw/segments") == {"segments_without_month": ("warning", 1)}
-    assert "jobs_rest" in results["raw/jobs", day(0)].metadata["offending: jobs_without_month"].value
+    assert "jobs_rest" in results["raw/jobs", day(0)].metadata["offending: jobs_without_month"].markdown

@@ -1,59 +1,39 @@
-"""What the command line does with a platform: prepare its databases, plan, run, sum up."""
+"""What commands do with a platform: prepare its databases, plan, run with a progress bar, sum up."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from community_pipelines.commands.report import RunSummary, progress, say
+from community_pipelines.commands.report import console, progress, say, summary_table
+from community_pipelines.commands.shared import NO, UI_PORT, own_name, withheld_lines
 from community_pipelines.databases import migrations
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.databases.inspect import require_tables
-from community_pipelines.embedded import postgres
+from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
 from community_pipelines.models import published_tables
 from community_pipelines.models.project import load_models
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.quality import withheld
 from community_pipelines.settings import CONFIG_FILE, Settings
 from community_pipelines.shipped import shipped
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from community_pipelines.flow.flows import Flow
-    from community_pipelines.orchestration.launch import LaunchResult
+    from community_pipelines.orchestration.launch import Event, Instance, LaunchResult
+    from community_pipelines.orchestration.summary import RunSummary
 
 SQL_FOLDER = shipped("sql")
 ROUNDS = 4
-
-
-def storage_url(settings: Settings) -> str:
-    """The libpq URL of Dagster's storage; starts the embedded PostgreSQL when it lives there.
-
-    Raises DatabaseError when it does not answer, which Dagster would try many times before it says so.
-    """
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        with connect(url, "COMMUNITY_DATABASE_URL"):
-            return url
-    return postgres.ensure_running(settings.home).url("dagster", durable=False)
-
-
-@contextmanager
-def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The persistent Dagster instance of these settings."""
-    from community_pipelines.orchestration.launch import instance
-
-    with instance(settings.home, storage_url(settings)) as opened:
-        yield opened
 
 
 def sql_folder(platform: str, kind: str) -> Path:
@@ -100,7 +80,7 @@ def remember_start(home: Path, first_day: date) -> None:
 
 
 def run_requests(
-    settings: Settings, opened: dg.DagsterInstance, asked: Sequence[Request], summary: RunSummary
+    settings: Settings, opened: Instance, asked: Sequence[Request], summary: RunSummary
 ) -> list[LaunchResult]:
     """Makes these runs one after the other, in this process, with a progress bar."""
     from community_pipelines.orchestration.definitions import SECONDS_TAG, build_definitions
@@ -110,12 +90,12 @@ def run_requests(
     results = []
     for request in asked:
         days = (request.last - request.first).days + 1
-        text = f"{request.assets[0].path[0]}: {request.first} to {request.last}"
+        text = f"{request.assets[0][0]}: {request.first} to {request.last}"
         say(f"{text}, {days:,} day{'s' if days > 1 else ''} of {len(request.assets)} assets")
         started = time.perf_counter()
         with progress(text, days * len(request.assets)) as advance:
 
-            def see(event: dg.DagsterEvent, run: Request = request) -> None:
+            def see(event: Event, run: Request = request) -> None:
                 if summary.see(event, f"{run.first}{run.version}"):
                     advance(1)
 
@@ -123,34 +103,9 @@ def run_requests(
         run = opened.get_run_by_id(result.run_id)
         if run is not None:
             seconds = json.loads(run.tags.get(SECONDS_TAG, "{}"))
-            summary.add_seconds(request.assets[0].path[0], seconds, time.perf_counter() - started)
+            summary.add_seconds(request.assets[0][0], seconds, time.perf_counter() - started)
         results.append(result)
     return results
-
-
-def publish_flagged(settings: Settings, advance: Callable[[int], None]) -> None:
-    """One run of `ingest_template_snapshots` over what is flagged; `advance` gets the number of templates so far.
-
-    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
-    """
-    from community_pipelines.orchestration import template_snapshots as snapshots
-    from community_pipelines.orchestration.definitions import build_definitions
-    from community_pipelines.orchestration.launch import LaunchError, launch_job
-
-    done = 0
-
-    def watch(event: dg.DagsterEvent) -> None:
-        nonlocal done
-        if event.is_step_materialization:
-            done += 1
-            advance(done)
-
-    with dagster_instance(settings) as opened:
-        result = launch_job(
-            build_definitions(settings), opened, snapshots.JOB, snapshots.run_config(flagged=True), watch
-        )
-    if not result.success:
-        raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
 
 
 def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchResult]:
@@ -171,3 +126,33 @@ def catch_up(settings: Settings, one: Flow, summary: RunSummary) -> list[LaunchR
         if any(not result.success and not result.withheld for result in done):
             break
     return results
+
+
+def finish(settings: Settings, flows: Sequence[Flow], results: Sequence[LaunchResult], summary: RunSummary) -> None:
+    """Sums up the runs, says what is withheld and what to type next, and ends the command."""
+    kept = []
+    for one in flows:
+        place = deployment(settings, one.platform)
+        with connect(place.publish_url, place.publish_setting) as connection:
+            kept += [(one.platform.name, entry) for entry in withheld.current(connection, one.platform.name).values()]
+    if results:
+        console.print(summary_table(f"{len(results)} Dagster run{'s' if len(results) > 1 else ''}", summary))
+    elif kept:
+        say("Nothing to do: every closed day is done or withheld.")
+    else:
+        say("Nothing to do: every closed day is done.")
+    failed = [result for result in results if not result.success]
+    for result in failed:
+        say(f"run {result.run_id[:8]} failed: {result.message}", "red")
+    for platform, entry in kept:
+        for line in withheld_lines(platform, entry):
+            say(line, "yellow")
+    name = own_name()
+    say("\nNext:")
+    say(f"  {name} ui  (lineage, checks and days in Dagster, on http://127.0.0.1:{UI_PORT})")
+    say(f"  {name} status  (every asset's days: done, stale, withheld, missing)")
+    one = flows[0]
+    models = [step.name for step in one.steps if isinstance(step, SqlModel)]
+    for model in [model for model in models if one.platform.model_group(model) == "metrics"][-1:]:
+        say(f'  {name} sql -c "from {one.platform.name}.{model} limit 5"')
+    sys.exit(NO if failed or kept else 0)

@@ -1,4 +1,4 @@
-"""Commands that only look: `status`, `account`, `doctor`, `sql`."""
+"""The command `status`: which days are done, stale, withheld or missing, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from community_pipelines.commands.plumbing import NO, WRONG, as_json, command, load, print_json, withheld_lines
+from community_pipelines.commands.shared import NO, WRONG, as_json, command, load, print_json, withheld_lines
 
 if TYPE_CHECKING:
     from community_pipelines.databases.deployment import Deployment
@@ -89,7 +89,7 @@ def status(thorough: bool, as_json: bool) -> None:
 def _nightly(settings: Settings, platform: str, notes: list[str]) -> dict[str, str] | None:
     from community_pipelines.databases.connections import DatabaseError
     from community_pipelines.orchestration.nightly import last_nightly_run
-    from community_pipelines.orchestration.runtime import storage_url
+    from community_pipelines.orchestration.storage import storage_url
 
     try:
         return last_nightly_run(storage_url(settings), "COMMUNITY_DATABASE_URL", platform)
@@ -146,106 +146,3 @@ def _drift_then(place: Deployment, counters: CounterTable) -> tuple[dict[str, An
         f"entities were off, total drift {last.drift:,}; {done} (mode: {last.mode})"
     )
     return vars(last), [line]
-
-
-@click.command()
-@click.option("--platform", help="Only this platform.")
-@click.option("--verify", is_flag=True, help="Also verify the bytes of every file.")
-@as_json
-@command
-def account(platform: str | None, verify: bool, as_json: bool) -> None:
-    """Account for every row that was read.
-
-    For every day and stream read = accepted + duplicates + quarantined; rows of the source that belong to no day are
-    shown below. Exit code 1 when the residue is not 0 or
-    a file is not what its ledger says.
-
-    \b
-    Example:
-      community account --json
-    """
-    from community_pipelines.commands.report import console, progress, say, table
-    from community_pipelines.databases.deployment import deployment
-    from community_pipelines.flow.flows import flow, flows
-    from community_pipelines.quality.accounting import account as count
-    from community_pipelines.quality.accounting import without_day
-
-    settings = load()
-    rows, timeless = [], {}
-    for one in [flow(platform)] if platform else flows(settings):
-        place = deployment(settings, one.platform)
-        with progress(f"counting {one.platform.name}", None) as advance:
-            rows += count(settings, place, verify, advance)
-        timeless[one.platform.name] = without_day(settings, place)
-    wrong = [row for row in rows if row.residue or row.fault]
-    if as_json:
-        residue = sum(abs(row.residue) for row in rows)
-        print_json({"residue": residue, "days": [vars(row) for row in rows], "without_day": timeless})
-        sys.exit(NO if wrong else 0)
-    columns = ("stream", "day", "read", "accepted", "duplicates", "quarantined", "residue")
-    for name in dict.fromkeys(row.platform for row in rows):
-        shown = [
-            (r.stream, str(r.day or ""), r.read, r.accepted, r.duplicates, sum(r.quarantined.values()), r.residue)
-            for r in rows
-            if r.platform == name
-        ]
-        sums = [sum(row[n] for row in shown) for n in range(2, 7)]  # type: ignore[misc]
-        console.print(table(f"{name}: rows read, and where they went", columns, [*shown, ("total", "", *sums)]))
-    for name, streams in timeless.items():
-        for stream, counts in streams.items():
-            listed = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-            say(f"{name}/{stream}: rows of the source that belong to no day: {listed}", "yellow")
-    for row in wrong:
-        say(f"{row.platform}/{row.stream} {row.day or ''}: {row.fault}", "red")
-    sys.exit(NO if wrong else 0)
-
-
-@click.command()
-@as_json
-@command
-def doctor(as_json: bool) -> None:
-    """Examine databases, lake and machine; say what to do.
-
-    Exit code 1 when there is a problem.
-
-    \b
-    Example:
-      community doctor
-    """
-    from community_pipelines.commands.report import say
-    from community_pipelines.doctor.examine import examine
-    from community_pipelines.flow.flows import flows
-
-    settings = load()
-    findings = examine(settings, [one.platform for one in flows(settings)])
-    if as_json:
-        print_json([vars(finding) for finding in findings])
-        sys.exit(NO if any(finding.level == "problem" for finding in findings) else 0)
-    colours = {"ok": "green", "warning": "yellow", "problem": "red"}
-    for finding in findings:
-        say(f"{finding.level:7}", colours[finding.level], end=" ")
-        say(f"{finding.platform} {finding.subject}: {finding.seen}")
-        for line in finding.advice.splitlines():
-            say(f"          {line}", "dim")
-    sys.exit(NO if any(finding.level == "problem" for finding in findings) else 0)
-
-
-@click.command("sql")
-@click.option("-c", "statement", help="Run this statement and leave.")
-@command
-def sql(statement: str | None) -> None:
-    """Ask the lake in SQL: a view for every stream and model.
-
-    \b
-    Example:
-      community sql -c "select day, sum(count) from bazaar.community_metrics_daily group by day"
-    """
-    from community_pipelines.commands.sql_shell import interactive, open_lake, run_statement
-    from community_pipelines.flow.flows import flows
-
-    settings = load()
-    with open_lake(settings, [one.platform for one in flows(settings)]) as lake:
-        if statement is None:
-            interactive(lake)
-        else:
-            run_statement(lake, statement)

@@ -14,7 +14,7 @@ import pytest
 
 from community_pipelines.databases.migrations import migrate
 
-APP = Path(__file__).parent.parent / "sql" / "stories" / "app"
+APP = Path(__file__).parents[2] / "sql" / "stories" / "app"
 JANUARY = "2026-01-15 12:00Z"
 FEBRUARY = "2026-02-15 12:00Z"
 PERSON = uuid.UUID(int=1)

@@ -11,8 +11,8 @@ from community_pipelines.snapshots.checks import BOUNDS, examine_tables
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Project, Scene
 from community_pipelines.snapshots.store import Store
+from tests.bazaar.gallery import Gallery, make_gallery, migrated
 from tests.flows import number
-from tests.gallery import Gallery, make_gallery, migrated
 
 OURS, OTHER, FOREIGN = number(1), number(2), number(3)
 

@@ -12,11 +12,11 @@ import pytest
 from community_pipelines.snapshots.ingest import opened
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.outcome import Outcome
+from tests.bazaar.gallery import Gallery
+from tests.bazaar.test_snapshot_exports import export, scene, write
+from tests.bazaar.test_snapshot_ingest import add_project, publish, rules, statuses, tsx
 from tests.community import community
 from tests.flows import number
-from tests.gallery import Gallery
-from tests.test_snapshot_exports import export, scene, write
-from tests.test_snapshot_ingest import add_project, publish, rules, statuses, tsx
 
 PROJECT = str(number(1))
 

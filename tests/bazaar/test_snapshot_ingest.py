@@ -22,8 +22,8 @@ from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.outcome import Outcome
 from community_pipelines.snapshots.project import Project, Scene
 from community_pipelines.snapshots.store import Store
+from tests.bazaar.gallery import Gallery
 from tests.flows import number
-from tests.gallery import Gallery
 
 FIRST, SECOND = str(number(1)), str(number(2))
 PLAIN = Options()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from community_pipelines.commands.plumbing import command, load, own_name
+from community_pipelines.commands.shared import command, load, own_name
 
 if TYPE_CHECKING:
     from community_pipelines.databases.deployment import Deployment
@@ -34,11 +34,11 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
       community sample --templates 200 --users 2000 --days 14 --events-per-day 2000 --scenes 200
     """
     from community_pipelines.commands.report import say
+    from community_pipelines.commands.runs import prepare_embedded
     from community_pipelines.databases.deployment import deployment
     from community_pipelines.embedded.sample import SampleSize
     from community_pipelines.embedded.sample_stories import StoriesSize
     from community_pipelines.flow.flows import flow, flows
-    from community_pipelines.orchestration.runtime import prepare_embedded
     from community_pipelines.settings import ConfigurationError
 
     settings = load()
@@ -60,10 +60,9 @@ def sample(templates: int, users: int, days: int, events_per_day: int, scenes: i
 def load_samples(settings: Settings) -> Settings:
     """Migrates the embedded databases and fills those that are empty; gives the settings with the first partition."""
     from community_pipelines.commands.report import say
+    from community_pipelines.commands.runs import prepare_embedded
     from community_pipelines.databases.deployment import deployment
     from community_pipelines.flow.flows import flow, flows
-    from community_pipelines.orchestration.runtime import prepare_embedded
-    from community_pipelines.platforms.bazaar.spec import EVENTS_TABLE
     from community_pipelines.platforms.stories.spec import STORIES
 
     for one in flows(settings):
@@ -71,7 +70,7 @@ def load_samples(settings: Settings) -> Settings:
         if applied:
             say(f"{one.platform.name}: applied {len(applied)} migrations")
     place = deployment(settings, flow("bazaar").platform)
-    if not _has_rows(place, EVENTS_TABLE):
+    if not _has_rows(place, place.platform.table("community_events")):
         from community_pipelines.embedded import sample as gallery
 
         if gallery.is_empty(place.source_url):
@@ -99,13 +98,14 @@ def _has_rows(place: Deployment, table: Table) -> bool:
 def _load_gallery(settings: Settings, place: Deployment, size: SampleSize) -> Settings:
     """Loads it, and gives the settings with its first day as the first partition."""
     from community_pipelines.commands.report import say, stages
+    from community_pipelines.commands.runs import remember_start
     from community_pipelines.embedded import sample as samples
-    from community_pipelines.orchestration.runtime import publish_flagged, remember_start
+    from community_pipelines.orchestration.template_snapshots import publish_flagged
 
     with stages() as show:
 
         def publish() -> None:
-            publish_flagged(settings, lambda done: show("templates", done, size.templates))
+            publish_flagged(settings, place.platform, lambda done: show("templates", done, size.templates))
 
         report = samples.load(place.source_url, size, datetime.now(UTC), publish, show)
     remember_start(settings.home, report.first_day)

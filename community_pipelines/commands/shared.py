@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NO = 1
 WRONG = 2
+UI_PORT = 3000
 P = ParamSpec("P")
 
 

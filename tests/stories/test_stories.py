@@ -23,7 +23,7 @@ from community_pipelines.quality.accounting import account
 from community_pipelines.settings import load
 from tests.damage import flip
 from tests.flows import START, at, day, number
-from tests.stories import ANN, BOB, CEM, IDEA, OTHER, SCENE, Stories, failed
+from tests.stories.stories import ANN, BOB, CEM, IDEA, OTHER, SCENE, Stories, failed
 
 JOBS = "raw/jobs"
 # What the app's jobs of these tests hold beside what the lake may.

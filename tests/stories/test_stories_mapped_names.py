@@ -10,7 +10,7 @@ from community_pipelines.flow.model import SqlModel
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import load
 from tests.flows import START, at, day
-from tests.stories import ANN, BOB, IDEA, Stories
+from tests.stories.stories import ANN, BOB, IDEA, Stories
 
 TABLES = {table.name: f"public.story-{table.name}" for table in STORIES.tables}
 COLUMNS = {
