@@ -153,13 +153,13 @@ def test_a_metric_is_three_files(copy: Callable[[str], Copy]) -> None:
         "partitioned": True,
         "external": False,
     }
-    project.python("-m", "community_pipelines.pages.dictionary")
+    project.python("-m", "community_pipelines.pages")
     assert f"### `{key}`" in (project.root / "docs/data-dictionary.md").read_text()
     assert (
         "| `days_without_clicks` | rows without a click | = 0 | error |"
         in (project.root / "docs/data-dictionary.md").read_text()
     )
-    # FLOW
+    assert "community_template_clicks_daily" in (project.root / "docs/flow.md").read_text()
 
     assert "create table community.community_template_clicks_daily" in project.community("migrate", "--dry-run").lower()
     project.community("migrate")
@@ -227,7 +227,7 @@ def test_a_platform_is_a_folder_of_each_kind_and_a_line(copy: Callable[[str], Co
     ]  # fmt: skip
     assert "demo" in project.community("status")
     project.community("doctor")
-    project.python("-m", "community_pipelines.pages.dictionary")
+    project.python("-m", "community_pipelines.pages")
     assert "## demo: Demo" in (project.root / "docs/data-dictionary.md").read_text()
 
     project.take_away(files)
