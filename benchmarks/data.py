@@ -36,7 +36,7 @@ def settings_here(lake: Path | None = None) -> tuple[Settings, Deployment]:
     Benchmarks empty tables: anything but the folder's own embedded database is refused.
     """
     settings = load(lake=lake) if lake else load()
-    if not settings.bazaar.embedded or settings.home == Path(".community"):
+    if not settings.platform("bazaar").embedded or settings.home == Path(".community"):
         raise RuntimeError("benchmarks run on an embedded database of their own: unset COMMUNITY_BAZAAR__SOURCE_URL")
     return settings, deployment(settings, BAZAAR)
 
@@ -55,7 +55,7 @@ def models() -> list[Model]:
 
 def load_gallery(rows: int, days: int) -> None:
     """Fills the state folder's database with so many events over the days before today (UTC)."""
-    from community_pipelines.orchestration.runtime import prepare_embedded, remember_start
+    from community_pipelines.commands.runs import prepare_embedded, remember_start
     from community_pipelines.samples.bazaar.sample import SAMPLE, GallerySize, fill
     from community_pipelines.samples.loading import Work, load
     from community_pipelines.snapshots.ingest import opened

@@ -22,7 +22,7 @@ A_SECOND = 300
 
 def load_projects(count: int) -> dict[str, float]:
     """Fills the state folder's database with projects, unless it has them: every scene's code is another one."""
-    from community_pipelines.orchestration.runtime import prepare_embedded
+    from community_pipelines.commands.runs import prepare_embedded
 
     _, place = settings_here()
     prepare_embedded(place)

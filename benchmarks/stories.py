@@ -38,7 +38,7 @@ LIMITS = {"job_health_daily": 1.5}
 
 def load_stories() -> dict[str, float]:
     """Fills the state folder's database with views and jobs of the 30 days before today (UTC), unless it has them."""
-    from community_pipelines.orchestration.runtime import prepare_embedded, remember_start
+    from community_pipelines.commands.runs import prepare_embedded, remember_start
 
     settings, place = _here()
     first = datetime.now(UTC).date() - timedelta(days=DAYS)
@@ -244,7 +244,7 @@ def stories(home: Path, repeat: int) -> list[Line]:
 
 def _here() -> tuple[Settings, Deployment]:
     settings = load()
-    if not settings.stories.embedded or settings.home == Path(".community"):
+    if not settings.platform("stories").embedded or settings.home == Path(".community"):
         raise RuntimeError("benchmarks run on an embedded database of their own: unset COMMUNITY_STORIES__SOURCE_URL")
     return settings, deployment(settings, STORIES)
 

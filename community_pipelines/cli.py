@@ -7,7 +7,20 @@ from __future__ import annotations
 
 import click
 
-from community_pipelines.commands import look, samples, snapshots, upkeep, work
+from community_pipelines.commands.account import account
+from community_pipelines.commands.backfill import backfill
+from community_pipelines.commands.doctor import doctor
+from community_pipelines.commands.ingest import ingest
+from community_pipelines.commands.maintain import maintain
+from community_pipelines.commands.migrate import migrate
+from community_pipelines.commands.reconcile import reconcile
+from community_pipelines.commands.release import release
+from community_pipelines.commands.run import run
+from community_pipelines.commands.sample import sample
+from community_pipelines.commands.sql import sql
+from community_pipelines.commands.status import status
+from community_pipelines.commands.stop import stop
+from community_pipelines.commands.ui import ui
 from community_pipelines.private import keep_private
 
 
@@ -22,20 +35,20 @@ def main() -> None:
 
 
 for one in (
-    work.run,
-    work.ui,
-    look.status,
-    work.backfill,
-    work.release,
-    snapshots.ingest,
-    work.reconcile,
-    upkeep.maintain,
-    look.account,
-    look.doctor,
-    look.sql,
-    work.migrate,
-    samples.sample,
-    work.stop,
+    run,
+    ui,
+    status,
+    backfill,
+    release,
+    ingest,
+    reconcile,
+    maintain,
+    account,
+    doctor,
+    sql,
+    migrate,
+    sample,
+    stop,
 ):
     main.add_command(one)
 

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 from pydantic import (
@@ -23,7 +23,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -37,9 +36,8 @@ from pydantic_settings import (
 )
 
 from community_pipelines.errors import ExplainedError
-from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.registry import PLATFORMS, platform
 from community_pipelines.platforms.spec import Platform
-from community_pipelines.platforms.stories.spec import STORIES
 
 CONFIG_FILE = "community.toml"
 
@@ -162,7 +160,8 @@ def settings_of(platform: Platform) -> type[PlatformSettings]:
     return create_model(f"{platform.name.capitalize()}Settings", __base__=PlatformSettings, **own)
 
 
-_OWN = {platform.name: settings_of(platform) for platform in (BAZAAR, STORIES)}
+_OWN = {name: settings_of(platform(name)) for name in PLATFORMS}
+_SOURCE_URL = f"COMMUNITY_{PLATFORMS[0].upper()}__SOURCE_URL"
 
 
 class SnapshotSettings(BaseModel):
@@ -210,8 +209,8 @@ class _TomlFile(TomlConfigSettingsSource):
             raise ConfigurationError(f"{file_path} cannot be read: {error.strerror}") from None
 
 
-class Settings(BaseSettings):
-    """All settings. Names in the environment are `COMMUNITY_<NAME>`, nested ones `COMMUNITY_BAZAAR__SOURCE_URL`."""
+class Common(BaseSettings):
+    """The settings that are no platform's."""
 
     model_config = SettingsConfigDict(
         env_prefix="COMMUNITY_", env_nested_delimiter="__", extra="forbid", env_ignore_empty=True
@@ -231,17 +230,10 @@ class Settings(BaseSettings):
     webhook_local: bool = Field(False, description="Whether the webhook may be on this machine or its own link")
     snapshots: SnapshotSettings = Field(default_factory=lambda: SnapshotSettings())
     ui: UiSettings = Field(default_factory=lambda: UiSettings())
-    bazaar: PlatformSettings = Field(default_factory=_OWN["bazaar"])
-    stories: PlatformSettings = Field(default_factory=_OWN["stories"])
 
     _urls = field_validator("database_url")(_postgresql_url)
     _web_urls = field_validator("webhook_url")(_web_url)
     _folders = field_validator("home", "lake")(_home_of_user)
-
-    @field_validator(*_OWN, mode="before")
-    @classmethod
-    def _of_platform(cls, given: Any, info: ValidationInfo) -> PlatformSettings:
-        return _OWN[str(info.field_name)].model_validate(given)
 
     @classmethod
     def settings_customise_sources(
@@ -277,8 +269,25 @@ class Settings(BaseSettings):
         """The settings of one platform, by name."""
         found = getattr(self, name, None)
         if not isinstance(found, PlatformSettings):
-            raise ConfigurationError(f"unknown platform {name!r}: expected one of {', '.join(PLATFORM_NAMES)}")
+            raise ConfigurationError(f"unknown platform {name!r}: expected one of {', '.join(PLATFORMS)}")
         return found
+
+
+_OF_PLATFORMS: dict[str, Any] = {name: (own, Field(default_factory=own)) for name, own in _OWN.items()}
+
+if TYPE_CHECKING:
+
+    class Settings(Common):
+        """All settings, those of a platform by `platform(name)`."""
+
+else:
+    Settings = create_model(
+        "Settings",
+        __base__=Common,
+        __module__=__name__,
+        __doc__="All settings; in the environment `COMMUNITY_<NAME>`, nested ones like `COMMUNITY_<P>__SOURCE_URL`.",
+        **_OF_PLATFORMS,
+    )
 
 
 def process_environment(
@@ -286,9 +295,6 @@ def process_environment(
 ) -> dict[str, str]:
     """This process's environment with more names in it, for a child process."""
     return {**unless_set, **os.environ, **extra}
-
-
-PLATFORM_NAMES = tuple(n for n, f in Settings.model_fields.items() if f.annotation is PlatformSettings)
 
 
 def _unknown_names() -> list[str]:
@@ -315,9 +321,9 @@ def load(**overrides: Any) -> Settings:
         lines = [_fault(item) for item in error.errors(include_input=False, include_url=False)]
         raise ConfigurationError("wrong settings:\n  " + "\n  ".join(lines)) from None
     except SettingsError:
-        names = ", ".join(f"COMMUNITY_{name.upper()}" for name in PLATFORM_NAMES)
+        names = ", ".join(f"COMMUNITY_{name.upper()}" for name in PLATFORMS)
         raise ConfigurationError(
-            f"one of {names} has a value of its own: expected names below it, such as COMMUNITY_BAZAAR__SOURCE_URL"
+            f"one of {names} has a value of its own: expected names below it, such as {_SOURCE_URL}"
         ) from None
 
 

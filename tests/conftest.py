@@ -16,9 +16,9 @@ import pytest
 
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, ensure_running, stop
 from community_pipelines.orchestration import launch
+from tests.bazaar.gallery import Gallery, make_gallery, migrated
 from tests.flows import judging_plainly
-from tests.gallery import Gallery, make_gallery, migrated
-from tests.stories import Stories, make_stories
+from tests.stories.stories import Stories, make_stories
 
 # What a crash would lose is of no interest here.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}

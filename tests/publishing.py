@@ -15,8 +15,8 @@ from community_pipelines.lake.writer import text_hash
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import Published
+from tests.bazaar.gallery import METRICS, Gallery
 from tests.flows import day, number
-from tests.gallery import METRICS, Gallery
 
 MODEL = load_model("bazaar", "community_metrics_daily")
 FIRST, SECOND, THIRD = number(1), number(2), number(3)

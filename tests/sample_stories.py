@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.samples.calendar import make_calendar
 from community_pipelines.samples.loading import Progress, Report
 from community_pipelines.samples.stories.sample import SAMPLE, StoriesSize
 from community_pipelines.samples.stories.world import World, build_world
+from tests.prepared import prepared
 from tests.sample import load, rows
 
-SQL = Path(__file__).parents[1] / "sql" / "stories"
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 FIRST = date(2026, 2, 20)
 SMALL = StoriesSize(
@@ -46,9 +44,7 @@ def world(size: StoriesSize = SMALL) -> World:
 
 def made(url: str) -> str:
     """The URL, with the tables of the app and our own created."""
-    for kind in ("app", "pipeline"):
-        migrate(url, SQL / kind)
-    return url
+    return prepared(url, "stories")
 
 
 def contents(url: str) -> list[list[tuple[Any, ...]]]:

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from community_pipelines.lake.writer import DayWriter
+from tests.bazaar.gallery import METRICS, Gallery, make_gallery
 from tests.community import community, unwrapped
 from tests.flows import at, day, number
-from tests.gallery import METRICS, Gallery, make_gallery
 
 TEMPLATE = number(1)
 RAW = "raw/community_events"

@@ -17,8 +17,8 @@ from community_pipelines.orchestration import automation
 from community_pipelines.orchestration.automation import (
     day_partitions,
     failure_alert,
-    platform,
     sample_verified,
+    scheduled,
     stale_days,
     yesterday_exists,
 )
@@ -57,7 +57,7 @@ def _definitions(due: Sequence[Request] = ()) -> dg.Definitions:
             resources={RUN_PROCESS: RunProcess()},
             executor=dg.in_process_executor,
         ),
-        platform("shop", daily, RAW, lambda thorough: due),
+        scheduled("shop", daily, RAW, lambda thorough: due),
     )
 
 
@@ -112,8 +112,8 @@ def test_everything_runs_by_default() -> None:
 @pytest.mark.usefixtures("afternoon")
 def test_stale_days_are_requested_as_ranges_once_for_each_version_of_their_data(memory: dg.DagsterInstance) -> None:
     due = [
-        Request((RAW,), date(2026, 1, 2), date(2026, 1, 9), "v1"),
-        Request((RAW,), date(2026, 1, 12), date(2026, 1, 12), "v1"),
+        Request((tuple(RAW.path),), date(2026, 1, 2), date(2026, 1, 9), "v1"),
+        Request((tuple(RAW.path),), date(2026, 1, 12), date(2026, 1, 12), "v1"),
     ]
     repository = _definitions(due).get_repository_def()
     sensor = repository.get_sensor_def("shop_stale_days")
@@ -145,7 +145,7 @@ def test_every_day_is_compared_with_the_source_once_a_day(memory: dg.DagsterInst
 
 @pytest.mark.usefixtures("afternoon")
 def test_nothing_is_requested_while_a_run_of_the_platform_is_at_work(memory: dg.DagsterInstance) -> None:
-    due = [Request((RAW,), date(2026, 1, 2), date(2026, 1, 2), "v1")]
+    due = [Request((tuple(RAW.path),), date(2026, 1, 2), date(2026, 1, 2), "v1")]
     definitions = _definitions(due)
     job = definitions.resolve_implicit_global_asset_job_def()
     run = memory.create_run_for_job(job, tags={"dagster/partition": "2026-01-01"})

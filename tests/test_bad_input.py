@@ -27,7 +27,7 @@ from community_pipelines.databases.connections import DatabaseError, connect
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError
 from community_pipelines.lake.ledger import LakeError
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.platforms.declared import MODELS_FOLDER
 from tests.community import (
     RAW,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 
 from community_pipelines.flow.counters import Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
 from tests.flows import at, day, number
-from tests.stories import ANN, OTHER, SCENE, STEPS, Stories
+from tests.stories.stories import ANN, OTHER, SCENE, STEPS, Stories
 
 
 def readers(*assets: str) -> set[str]:
@@ -108,7 +109,7 @@ def test_two_assets_that_withhold_one_day_are_both_named(busy: Stories) -> None:
     busy.sql("update jobs set completed_at = started_at - interval '1 h' where created_at < %s", (day(1),))
     results = busy.run(0)
     withheld = {
-        step.key: {
+        dg.AssetKey(step.key): {
             one: result for (asset, one), result in results.items() if asset == step.asset and not result.accepted
         }
         for step in STEPS

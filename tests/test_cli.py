@@ -21,9 +21,9 @@ from rich.console import Console
 
 from community_pipelines.cli import main
 from community_pipelines.commands import report
-from community_pipelines.doctor.modes import modes
+from community_pipelines.doctor.file_modes import modes
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url, is_running
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.settings import load
 from tests.community import RAW, Community, community, open_to_others, span, unwrapped
 
@@ -276,9 +276,11 @@ class TestMigrate:
         monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", database)
         first = community("migrate", "--platform", "bazaar", "--app")
         assert "applied bazaar/app/0001_users.sql" in first.output
-        assert "applied bazaar/pipeline/0001_publications.sql" in first.output
+        assert "applied sql/pipeline/0001_publications.sql" in first.output
         second = community("migrate", "--platform", "bazaar", "--app")
-        assert second.output == "bazaar/app: nothing to apply\nbazaar/pipeline: nothing to apply\n"
+        assert second.output == (
+            "bazaar/app: nothing to apply\nbazaar/pipeline: nothing to apply\nbazaar/tables: nothing to apply\n"
+        )
 
     def test_the_tables_of_an_app_are_left_alone(
         self, gallery: Community, database: str, monkeypatch: pytest.MonkeyPatch

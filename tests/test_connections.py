@@ -20,10 +20,10 @@ from community_pipelines.lake.extract import ExtractError, SourceReader
 from community_pipelines.lake.late import late_days
 from community_pipelines.orchestration.launch import instance_home
 from community_pipelines.platforms.bazaar.spec import BAZAAR
+from tests.bazaar.gallery import Gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import Gallery
-from tests.stories import BOB, CACHED_COUNTERS, SCENE, TRUE_COUNTERS, Stories
+from tests.stories.stories import BOB, CACHED_COUNTERS, SCENE, TRUE_COUNTERS, Stories
 
 TEMPLATE = number(1)
 DEFAULTS = {

@@ -12,9 +12,9 @@ import pytest
 from community_pipelines.counters.correct import reconcile
 from community_pipelines.counters.drift import Alternative, measure
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import STEPS, Gallery, make_gallery
 from tests.community import community, unwrapped
 from tests.flows import at, day, number
-from tests.gallery import STEPS, Gallery, make_gallery
 from tests.test_counters import forge
 
 FIRST, SECOND, THIRD = number(1), number(2), number(3)

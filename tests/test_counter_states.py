@@ -11,8 +11,8 @@ from community_pipelines.counters.correct import reconcile
 from community_pipelines.flow import plan as planning
 from community_pipelines.orchestration import automation
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import STEPS, Gallery, make_gallery
 from tests.flows import at, day, number
-from tests.gallery import STEPS, Gallery, make_gallery
 
 TEMPLATE = number(1)
 ASSET = "counters/community_templates"

@@ -18,8 +18,8 @@ from community_pipelines.counters.drift import Drift, measure
 from community_pipelines.lake.ledger import UNSEALED, read_ledger
 from community_pipelines.lake.seal import seal
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
 from tests.flows import at, day, number
-from tests.gallery import HISTORY, STEPS, TRENDS, Gallery, make_gallery
 from tests.publishing import until_waiting
 
 FIRST, SECOND = number(1), number(2)
@@ -293,7 +293,7 @@ def test_templates_where_events_and_favorites_disagree_are_named(gallery: Galler
     gallery.sql(favorite, ("cem", SECOND))
     result = gallery.run(0)[ASSET, day(0)]
     assert result.accepted
-    shown = result.metadata["favorites_agree"].value
+    shown = result.metadata["favorites_agree"].markdown
     assert shown.splitlines()[2:] == [f"| {FIRST} | 2 | 1 |", f"| {SECOND} | 0 | 1 |"]
     (finding,) = [f for f in result.findings if f.column == "favorites_agree"]
     assert (finding.severity, finding.success, finding.observed) == ("warning", False, 2)

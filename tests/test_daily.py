@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from community_pipelines.flow.steps import DayResult
+from community_pipelines.flow.steps import DayResult, Shown
 from community_pipelines.orchestration.automation import day_partitions
 from community_pipelines.orchestration.daily import AUDIT, RUN_PROCESS, WATCH, RunProcess, StateCheck, daily_assets
 from community_pipelines.quality.findings import Finding
@@ -141,6 +141,16 @@ def messages(result: dg.ExecuteInProcessResult) -> str:
 
 def span(first: date, days: int) -> set[str]:
     return {str(first + timedelta(days=number)) for number in range(days)}
+
+
+def test_a_table_among_a_days_metadata_is_shown_as_one(memory: dg.DagsterInstance) -> None:
+    def made(window: Window) -> Iterator[DayResult]:
+        for day in window.days:
+            yield DayResult(day, True, metadata={"rows": 1, "drifts": Shown(["entity", "drift"], [("a|b", None)])})
+
+    result = run(chain(Made(RAW, made)), memory, date(2026, 1, 1), date(2026, 1, 1))
+    (found,) = result.asset_materializations_for_node("shop_daily")
+    assert found.metadata["drifts"] == dg.MetadataValue.md("| entity | drift |\n|---|---|\n| a\\|b |  |")
 
 
 def test_a_bad_day_of_twenty_is_withheld_alone_and_the_run_fails(dagster_instance: dg.DagsterInstance) -> None:

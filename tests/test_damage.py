@@ -18,10 +18,10 @@ from community_pipelines.quality import accounting, withheld
 from community_pipelines.quality.accounting import account
 from community_pipelines.quality.verification import PARTS, verify_sample
 from community_pipelines.quality.withheld import Withheld
+from tests.bazaar.gallery import METRICS, STEPS, TRENDS, Gallery
 from tests.damage import flip, truncate
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import METRICS, STEPS, TRENDS, Gallery
 
 TEMPLATE = number(1)
 RAW = "raw/community_events"
@@ -235,7 +235,7 @@ def _asset(path: Path) -> str:
 def test_the_nightly_check_fails_with_the_name_of_what_is_damaged(
     gallery: Gallery, stored: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (_, sample) = state_checks(gallery.settings, BAZAAR, COMMUNITY_EVENTS)
+    (_, sample) = state_checks(gallery.settings, BAZAAR)
     assert sample.alone
     monkeypatch.setattr("community_pipelines.quality.verification.PARTS", 1)
     result = sample.judge()

@@ -12,9 +12,9 @@ from community_pipelines.lake.late import late_days
 from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import FEW, DayWriter
 from community_pipelines.quality.accounting import account
+from tests.bazaar.gallery import Gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import Gallery
 
 TEMPLATE = number(1)
 ROWS = 20_000

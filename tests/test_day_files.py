@@ -19,9 +19,9 @@ from community_pipelines.flow.raw import Raw
 from community_pipelines.lake.extract import SourceReader
 from community_pipelines.lake.ledger import LakeError, Ledger
 from community_pipelines.quality import withheld
+from tests.bazaar.gallery import METRICS, RAW, Gallery, make_gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import METRICS, RAW, Gallery, make_gallery
 
 TEMPLATE = number(1)
 
@@ -180,7 +180,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.gallery import make_gallery
+from tests.bazaar.gallery import make_gallery
 from community_pipelines.lake.writer import DayWriter
 
 def finish(self, *notes, **facts):

@@ -20,9 +20,9 @@ from community_pipelines.lake.ledger import Ledger
 from community_pipelines.lake.writer import DayWriter
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.platforms.spec import Platform
+from tests.bazaar.gallery import Gallery, make_gallery
 from tests.declared import COMMUNITY_EVENTS, EVENT_TYPES, EVENTS_TABLE
 from tests.flows import at, day, number
-from tests.gallery import Gallery, make_gallery
 
 TEMPLATE = number(1)
 

@@ -12,9 +12,9 @@ import pytest
 from psycopg import errors
 
 from community_pipelines.lake.extract import SourceReader
+from tests.bazaar.gallery import Gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import Gallery
 
 TEMPLATE = number(1)
 # Unique indexes that let an id repeat.

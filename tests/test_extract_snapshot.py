@@ -19,9 +19,9 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.lake.late import late_days
 from community_pipelines.lake.writer import DayWriter, StagedDay
 from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
+from tests.bazaar.gallery import Gallery, make_gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import Gallery, make_gallery
 
 TEMPLATE = number(1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from community_pipelines.doctor.modes import modes
+from community_pipelines.doctor.file_modes import modes
 from community_pipelines.lake.files import Lake
 from community_pipelines.orchestration import definitions
 from community_pipelines.settings import load

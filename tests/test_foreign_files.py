@@ -13,8 +13,8 @@ from community_pipelines.doctor.machine import foreign_files, leftovers
 from community_pipelines.lake.files import Lake
 from community_pipelines.quality.accounting import account
 from community_pipelines.quality.verification import PARTS, verify_sample
+from tests.bazaar.gallery import METRICS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import METRICS, Gallery
 
 TEMPLATE = number(1)
 

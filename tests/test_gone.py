@@ -23,15 +23,15 @@ from community_pipelines.flow.raw import Raw
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.models import gone
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import ColumnType
+from tests.bazaar.gallery import ACTIVITY, METRICS, PUBLISHED, RAW, STEPS, TRENDS, Gallery, make_gallery
 from tests.community import Community, community, day_after, span, steady_grace, unwrapped
 from tests.flows import DailyFlow, at, day, number
-from tests.gallery import ACTIVITY, METRICS, PUBLISHED, RAW, STEPS, TRENDS, Gallery, make_gallery
 from tests.pooler import Pooler
 from tests.publishing import until_waiting
-from tests.stories import BOB, CEM, OTHER, SCENE, Stories
+from tests.stories.stories import BOB, CEM, OTHER, SCENE, Stories
 
 FIRST, SECOND, THIRD, FOURTH = (number(n) for n in range(1, 5))
 DAYS = 3

@@ -11,9 +11,9 @@ from community_pipelines.databases.connections import Connection, connect
 from community_pipelines.flow import plan as planning
 from community_pipelines.lake import late
 from community_pipelines.lake.files import days_between
+from tests.bazaar.gallery import HISTORY, METRICS, RAW, STEPS, TRENDS, Gallery, make_gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import START, at, day, number
-from tests.gallery import HISTORY, METRICS, RAW, STEPS, TRENDS, Gallery, make_gallery
 
 TEMPLATE = number(1)
 MODELS = (

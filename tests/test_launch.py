@@ -28,7 +28,7 @@ from community_pipelines.orchestration.launch import (
     instance_home,
     launch,
 )
-from community_pipelines.orchestration.leftovers import close_leftovers
+from community_pipelines.orchestration.orphaned_runs import close_leftovers
 from community_pipelines.settings import process_environment
 
 RAW = dg.AssetKey(["shop", "raw", "visits"])

@@ -21,8 +21,8 @@ from community_pipelines.counters.correct import reconcile
 from community_pipelines.counters.drift import Reconciliation, measure
 from community_pipelines.databases.connections import connect
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import METRICS, TRUE_COUNTERS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import METRICS, TRUE_COUNTERS, Gallery
 from tests.live_app import LOG
 
 TEMPLATES = [number(n) for n in range(1, 31)]

@@ -58,6 +58,18 @@ def test_a_platform_without_partitioned_tables_says_so(tmp_path: Path, monkeypat
     assert json.loads(community("maintain", "--platform", "bazaar", "--json").output) == []
 
 
+def test_without_a_platform_every_one_that_has_partitioned_tables_is_taken_care_of(
+    upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own,) = flows.FLOWS
+    monkeypatch.setattr(flows, "FLOWS", (Flow(replace(own.platform, partitioned=()), ()), own))
+    result = community("maintain", "--months", 1)
+    assert result.exit_code == 0, result.output
+    assert "2 created" in result.output
+    assert "nothing to do" not in result.output
+    assert list(upkeep.partitions()) == [part("jobs", 0), part("jobs", 1)]
+
+
 def test_a_platform_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path / "state"))
     result = community("maintain", "--platform", "nothing")

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from community_pipelines.orchestration.definitions import build_definitions
-from tests.stories import Stories
+from tests.stories.stories import Stories
 
 
 def run(stories: Stories, instance: dg.DagsterInstance, **config: Any) -> dg.ExecuteInProcessResult:

@@ -10,9 +10,9 @@ import pytest
 from community_pipelines.databases.inspect import SourceError
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
+from tests.bazaar.gallery import Gallery, make_gallery
+from tests.bazaar.test_snapshot_ingest import add_project, publish, statuses, tsx
 from tests.flows import at, day, number
-from tests.gallery import Gallery, make_gallery
-from tests.test_snapshot_ingest import add_project, publish, statuses, tsx
 
 FIRST, SECOND = number(1), number(2)
 ASSET = "counters/community_templates"

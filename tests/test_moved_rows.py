@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 
 from community_pipelines.flow import plan as planning
+from tests.bazaar.gallery import HISTORY, METRICS, RAW, STEPS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import HISTORY, METRICS, RAW, STEPS, Gallery
-from tests.stories import Stories
+from tests.stories.stories import Stories
 
 TEMPLATE = number(1)
 ASSET = "raw/community_events"

@@ -22,9 +22,9 @@ from community_pipelines.maintenance.restore import pinned_days, restored_day
 from community_pipelines.orchestration.describe import column_schema
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Column, ColumnType, Dimension, Platform, Table
+from tests.bazaar.gallery import STEPS, Gallery, make_gallery
 from tests.declared import COMMUNITY_EVENTS, EVENTS_TABLE, TEMPLATES
 from tests.flows import at, day, number
-from tests.gallery import STEPS, Gallery, make_gallery
 from tests.upkeep import JOBS, OLD, STREAM, make_upkeep_with_old_jobs, this_month
 
 TEMPLATE = number(1)

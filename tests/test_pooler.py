@@ -7,8 +7,8 @@ from collections.abc import Callable
 from psycopg.conninfo import conninfo_to_dict
 
 from community_pipelines.embedded.postgres import EmbeddedServer
+from tests.bazaar.gallery import METRICS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import METRICS, Gallery
 from tests.pooler import Pooler
 
 TEMPLATE = number(1)

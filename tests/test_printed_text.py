@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from community_pipelines.commands import report
-from community_pipelines.commands.plumbing import stop_with
+from community_pipelines.commands.shared import stop_with
 from community_pipelines.commands.terminal import TextConsole
 
 TEXTS = ["a [/] b", "[red]brackets[/red]", "[/nothing]", "a path/[day=1]", ":smile:", r"\[x]", "[link=file:///etc]x"]

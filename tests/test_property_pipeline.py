@@ -20,8 +20,8 @@ from community_pipelines.flow import model as model_step
 from community_pipelines.flow import raw as raw_step
 from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, judge
+from tests.bazaar.gallery import ACTIVITY, HISTORY, METRICS, PUBLISHED, TRENDS, Gallery, make_gallery, migrated
 from tests.flows import START, at, day, number, plain_judge
-from tests.gallery import ACTIVITY, HISTORY, METRICS, PUBLISHED, TRENDS, Gallery, make_gallery, migrated
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from psycopg import errors
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import Published, PublishError
+from tests.bazaar.gallery import HISTORY, METRICS, Gallery, make_gallery
 from tests.flows import day, number
-from tests.gallery import HISTORY, METRICS, Gallery, make_gallery
 from tests.publishing import FIRST, SECOND, THIRD, Interruption, Row, publish, published, put, records
 
 

@@ -15,8 +15,8 @@ import pytest
 from community_pipelines.databases.connections import Connection, DatabaseError
 from community_pipelines.models import publish as publishing
 from community_pipelines.models.publish import Published, PublishError
+from tests.bazaar.gallery import METRICS, Gallery
 from tests.flows import day, number
-from tests.gallery import METRICS, Gallery
 from tests.publishing import FIRST, SECOND, THIRD, Interruption, publish, published, put, records, until_waiting
 
 
@@ -164,7 +164,7 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.gallery import make_gallery
+from tests.bazaar.gallery import make_gallery
 from tests.publishing import publish
 from community_pipelines.models import publish as publishing
 

@@ -9,9 +9,9 @@ import pytest
 
 from community_pipelines.lake.late import late_days
 from community_pipelines.quality.accounting import AccountRow, account
+from tests.bazaar.gallery import METRICS, Gallery
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import at, day, number
-from tests.gallery import METRICS, Gallery
 
 TEMPLATE = number(1)
 BROKEN = number(7)

@@ -15,9 +15,9 @@ import pytest
 from community_pipelines.counters.drift import measure
 from community_pipelines.platforms.bazaar.spec import COUNTERS
 from community_pipelines.platforms.stories.spec import SCENE_COUNTERS, TOPIC_COUNTERS
+from tests.bazaar.gallery import Gallery, make_gallery
 from tests.flows import at, day, number
-from tests.gallery import Gallery, make_gallery
-from tests.stories import BOB, SCENE, TOPIC, Stories
+from tests.stories.stories import BOB, SCENE, TOPIC, Stories
 from tests.test_mapped_names import MAPPED, RENAMED
 
 TEMPLATE = number(1)

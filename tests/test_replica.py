@@ -21,9 +21,9 @@ from community_pipelines.embedded import postgres as embedded
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.lake.extract import OpenDayError, SourceReader
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import METRICS, Gallery, make_gallery, migrated
 from tests.declared import COMMUNITY_EVENTS
 from tests.flows import START, at, day, number
-from tests.gallery import METRICS, Gallery, make_gallery, migrated
 
 TEMPLATE = number(1)
 pytestmark = pytest.mark.usefixtures("plain_judge")

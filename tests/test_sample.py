@@ -15,7 +15,7 @@ from community_pipelines.samples.bazaar.gallery import build_gallery
 from community_pipelines.samples.bazaar.sample import GallerySize
 from community_pipelines.samples.calendar import make_calendar
 from community_pipelines.samples.spec import SampleError
-from tests.gallery import migrated
+from tests.bazaar.gallery import migrated
 from tests.sample import NOW, SMALL, contents, empty, event_days, fill, number, rows
 
 # By the counting rules: users whose last favorite or unfavorite, by time and id, is a favorite.

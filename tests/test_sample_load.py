@@ -15,7 +15,7 @@ from community_pipelines.databases.migrations import migrate
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.samples.bazaar.sample import SAMPLE
 from community_pipelines.samples.spec import SampleError
-from tests.gallery import SQL, migrated
+from tests.bazaar.gallery import SQL, migrated
 from tests.sample import DAYS, NOW, SMALL, contents, counts, empty, empty_for, fill, number, publisher
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from community_pipelines.commands.samples import DAYS
+from community_pipelines.commands.sample import DAYS
 from community_pipelines.embedded.postgres import stop
-from community_pipelines.flow.flows import FLOWS
+from community_pipelines.platforms.registry import PLATFORMS
+from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.samples.calendar import HOUR, NEVER, SECOND
 from community_pipelines.samples.chance import NONE, dice
 from community_pipelines.samples.jobs import End, Stage, run_through
@@ -20,7 +21,7 @@ from community_pipelines.samples.words import say
 from community_pipelines.samples.writing import state_at
 from tests.community import community
 
-TABLES = {flow.platform.name: {table.name for table in flow.platform.tables} for flow in FLOWS}
+TABLES = {name: {table.name for table in declared(name).tables} for name in PLATFORMS}
 
 
 def test_a_platform_without_a_folder_has_no_sample() -> None:

@@ -43,8 +43,8 @@ class TestWhereTheyComeFrom:
         settings = load()
         assert settings.home == Path(".community")
         assert settings.lake_folder == Path(".community/lake")
-        assert settings.bazaar.embedded
-        assert settings.bazaar.counters_mode == "apply"
+        assert settings.platform("bazaar").embedded
+        assert settings.platform("bazaar").counters_mode == "apply"
 
     def test_the_names_of_the_manual(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names = {
@@ -67,7 +67,7 @@ class TestWhereTheyComeFrom:
         place = deployment(settings, BAZAAR)
         assert place.source_url == URL
         assert place.publish_url == "postgresql://clerk@primary.example/app"
-        assert settings.bazaar.counters_mode == "apply"
+        assert settings.platform("bazaar").counters_mode == "apply"
 
     def test_tables_and_columns_are_mapped_in_toml(self) -> None:
         write(
@@ -115,11 +115,11 @@ class TestWhereTheyComeFrom:
         write('[bazaar]\ncounters = "apply"\ndrift_limit = 0.5')
         monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", URL)
         monkeypatch.setenv("COMMUNITY_BAZAAR__DRIFT_LIMIT", "0.1")
-        bazaar = load().bazaar
+        bazaar = load().platform("bazaar")
         assert (bazaar.counters_mode, bazaar.drift_limit, bazaar.embedded) == ("apply", 0.1, False)
 
     def test_counters_of_an_external_database_are_only_reported_until_a_person_says_apply(self) -> None:
-        assert load(bazaar={"source_url": URL}).bazaar.counters_mode == "report"
+        assert load(bazaar={"source_url": URL}).platform("bazaar").counters_mode == "report"
 
     def test_a_choice_is_set_where_its_platform_declares_it_and_is_the_first_one_unless_set(
         self, monkeypatch: pytest.MonkeyPatch
@@ -147,7 +147,7 @@ class TestWhereTheyComeFrom:
 
     def test_an_empty_value_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", "")
-        assert load().bazaar.embedded
+        assert load().platform("bazaar").embedded
 
     @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
     def test_a_url_of_any_driver_becomes_libpqs(self, scheme: str) -> None:
@@ -168,7 +168,7 @@ class TestWhereTheyComeFrom:
 
     def test_what_stands_after_the_question_mark_means_the_same_to_libpq(self) -> None:
         url = "postgresql:///app?host=/a%20b/c++/d%2Be&user=the%20clerk&password=p+w%25"
-        set_ = load(bazaar={"source_url": url}).bazaar.source_url
+        set_ = load(bazaar={"source_url": url}).platform("bazaar").source_url
         assert set_ is not None
         expected = {"dbname": "app", "host": "/a b/c++/d+e", "user": "the clerk", "password": "p+w%"}
         assert conninfo_to_dict(set_.get_secret_value()) == conninfo_to_dict(url) == expected

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bazaar.gallery import Gallery
 from tests.community import steady_grace
 from tests.flows import number
-from tests.gallery import Gallery
 
 ENGINES = {"adbc_driver_manager", "duckdb", "great_expectations", "pandas", "sqlglot", "tree_sitter"}
 DAGSTER = {"alembic", "dagster", "dagster_postgres"}

@@ -17,9 +17,9 @@ from community_pipelines.flow import plan as planning
 from community_pipelines.flow.plan import STATES, Plan, make_plan
 from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
 from community_pipelines.orchestration.nightly import last_nightly_run
+from tests.bazaar.gallery import Gallery, make_gallery
 from tests.community import community
 from tests.flows import at, day, number
-from tests.gallery import Gallery, make_gallery
 
 TEMPLATE = number(1)
 RAW = "raw/community_events"

@@ -14,9 +14,9 @@ from community_pipelines.models import publish as publishing
 from community_pipelines.models.project import load_model
 from community_pipelines.models.publish import Published
 from community_pipelines.platforms.bazaar.spec import COUNTERS
+from tests.bazaar.gallery import METRICS, TRENDS, Gallery
 from tests.community import wait_until
 from tests.flows import at, day
-from tests.gallery import METRICS, TRENDS, Gallery
 from tests.publishing import FIRST, SECOND, publish, published, put, records
 
 # Numbers of a sequence that are taken stay taken when a transaction is rolled back.

@@ -14,9 +14,9 @@ import pytest
 
 from community_pipelines.flow import plan as planning
 from community_pipelines.lake.ledger import METADATA_KEY, read_ledger
+from tests.bazaar.gallery import METRICS, STEPS, Gallery
 from tests.flows import at, day, number
-from tests.gallery import METRICS, STEPS, Gallery
-from tests.stories import Stories
+from tests.stories.stories import Stories
 
 TEMPLATE = number(1)
 
@@ -53,7 +53,7 @@ def before(new_gallery: Callable[..., Gallery]) -> Gallery:
             path = gallery.lake.path(kind, "bazaar", "community_events", day(n))
             written_before(path, {"fingerprint": ids[day(n)]})
         for step in STEPS[1:-1]:
-            written_before(gallery.lake.path("models", "bazaar", step.key.path[-1], day(n)), {})
+            written_before(gallery.lake.path("models", "bazaar", step.key[-1], day(n)), {})
     for dimension in gallery.platform.dimensions:
         path = gallery.lake.dimension("bazaar", dimension.name)
         rows = pq.read_table(path, partitioning=None)

@@ -15,7 +15,7 @@ from community_pipelines.embedded.postgres import EmbeddedServer
 from community_pipelines.flow.plan import make_plan, requests
 from community_pipelines.models.project import load_model
 from community_pipelines.orchestration.automation import day_partitions
-from community_pipelines.orchestration.runtime import dagster_instance
+from community_pipelines.orchestration.storage import dagster_instance
 from tests.community import CHAIN, RAW, Community, community, day_after, other_models, span, steady_grace, unwrapped
 from tests.declared import GALLERY_STEPS as STEPS
 
@@ -238,7 +238,7 @@ def test_a_result_that_breaks_its_contract_is_withheld_with_the_rows_that_do_and
     results = gallery.run(DAYS, steps=STEPS[:3])
     broken = results["metrics/community_metrics_daily"][BAD]
     assert (broken.reason or "").startswith(why)
-    assert offending in broken.metadata["offending rows"].value
+    assert offending in broken.metadata["offending rows"].markdown
     assert results[RAW][BAD].accepted
     # What does not read the broken model goes out.
     now = gallery.published([BAD])

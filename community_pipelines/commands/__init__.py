@@ -1,6 +1,6 @@
-"""The commands of `community`: `work` changes something, `look` only looks, `plumbing` is what they share; and how
-what they say is shown (`terminal`, `report`, `sql_shell`).
+"""What people type and see: one file for each command of `community`.
 
-Commands are short: they read arguments, call the package, and print. Heavy imports are made where they are used, so
-that `--help` answers at once.
+`shared` is what commands have in common, `runs` what those do that run days; `terminal`, `report` and `sql_shell` show
+things. Commands are short: they read arguments, call the package, and print. Heavy imports are made where they are
+used, so that `--help` answers at once. Not here: what is done, and what Dagster needs for it.
 """

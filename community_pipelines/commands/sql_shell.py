@@ -61,7 +61,7 @@ _HELP = """\
 A statement ends with ; and may span lines. Times are UTC. Nothing here changes the lake; tables and views that
 you create are gone when you leave. The days that were there at the start are seen: leave and come back for new ones.
 
-  describe bazaar.community_events;    the columns of a view
+  describe {view};    the columns of a view
   .tables                              what there is
   .help                                this text
   .quit                                leave (or Ctrl-D); Ctrl-C drops the line or stops the query
@@ -234,8 +234,8 @@ class LakeSession(AbstractContextManager["LakeSession"]):
 def open_lake(settings: Settings, platforms: Sequence[Platform]) -> LakeSession:
     """A session over the lake, in UTC, with a schema for each platform; use it in a `with` block.
 
-    `bazaar.community_events` is a stream's accepted rows, `bazaar.community_events_quarantine` its broken ones;
-    models and dimensions go by their names. What has no file yet is an empty view with its columns.
+    `<platform>.<stream>` is a stream's accepted rows, `<platform>.<stream>_quarantine` its broken ones; models and
+    dimensions go by their names. What has no file yet is an empty view with its columns.
     """
     return LakeSession(settings, platforms)
 
@@ -297,7 +297,7 @@ def _read_and_run(lake: LakeSession, console: TextConsole, read: Callable[[str],
 
 def _command(text: str, lake: LakeSession, console: TextConsole) -> None:
     if text == ".help":
-        console.print(_HELP, highlight=False)
+        console.print(_HELP.format(view=lake.views[0].full_name if lake.views else "<view>"), highlight=False)
     elif text == ".tables":
         table = Table("view", "what", "days", "from", "to")
         for view in lake.views:

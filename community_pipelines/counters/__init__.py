@@ -1,5 +1,5 @@
 """Cached counters: the truth and the drift, counted in one snapshot of the source (`drift`), the correction with
 its ledger (`correct`).
 
-Which rows count is declared in a platform's `spec.py`.
+Not here: which rows count, which a platform declares, and the histories that explain counters, which are models.
 """

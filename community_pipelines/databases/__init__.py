@@ -1,5 +1,5 @@
-"""How databases are reached: connections, a platform's URLs and its tables by their names there, what a source has
-(`inspect`), our own tables (`migrations`).
+"""How databases are reached: connections, a platform's URLs and tables by their names there (`deployment`), what a
+source has (`inspect`), the numbered SQL files (`migrations`).
 
-Not here: what is read and written, and the local server (`embedded/`).
+Not here: which rows are read and written, and the local server (`embedded/`).
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
-from community_pipelines.platforms.spec import Choice, Column, Counter, Option, Platform, Table
+from community_pipelines.platforms.spec import Choice, Column, Counter, Option, Platform, Snapshots, Table
 from community_pipelines.settings import ConfigurationError, PlatformSettings, Settings
 
 
@@ -115,6 +115,13 @@ class Deployment:
     def maintain_setting(self) -> str:
         """The setting that holds that URL, for messages."""
         return self.publish_setting if self.settings.maintain_url is None else self.setting("maintain_url")
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """The tables of its template snapshots; LookupError where the platform declares none."""
+        if self.platform.snapshots is None:
+            raise LookupError(f"{self.platform.name} declares no template snapshots")
+        return self.platform.snapshots
 
     def taken(self, counter: Counter) -> Option:
         """The way to count it that the settings choose."""

@@ -15,10 +15,11 @@ from psycopg import sql
 from community_pipelines.databases.connections import Connection
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.databases.inspect import find_faults, found_in
-from community_pipelines.doctor import archives, care, definers, rights, servers, tables
+from community_pipelines.doctor import archives, partitions, rights, servers, tables
+from community_pipelines.doctor import definer_functions as definers
 from community_pipelines.doctor.diagnosis import MACHINE, Diagnosis
+from community_pipelines.doctor.file_modes import modes
 from community_pipelines.doctor.machine import examine_machine
-from community_pipelines.doctor.modes import modes
 from community_pipelines.doctor.reach import Database, ask, named, opened, unanswered, unreachable
 from community_pipelines.embedded import postgres
 from community_pipelines.models.lineage import checked
@@ -197,7 +198,7 @@ class _Patient:
         else:
             yield from _answers(database, "publish version", lambda: _version(database, connection, writes=True))
         yield from _answers(database, "publish server", lambda: servers.primary(database, connection))
-        migrated, pending = tables.migrated(database, ("app", "pipeline") if self.embedded else ("pipeline",))
+        migrated, pending = tables.migrated(database, self.embedded, self.models)
         yield migrated
         writes = [*rights.publishing_needs(place, self.models), *rights.own_needs(place.platform, self.models)]
         yield from _answers(database, "schema community", lambda: rights.own_schema(database, connection, pending))
@@ -211,7 +212,9 @@ class _Patient:
         )
         schemas = [rights.SCHEMA, *(place.names.parts(table)[0] for table in place.platform.all_tables)]
         yield from _answers(
-            database, definers.SUBJECT, lambda: definers.definer_functions(database, connection, schemas)
+            database,
+            definers.SUBJECT,
+            lambda: definers.definer_functions(database, connection, schemas),
         )
         faulty = _faulty(connection, place)
         for model in self.models:
@@ -236,12 +239,12 @@ class _Patient:
             yield from _answers(
                 database,
                 f"owner of {one.table.name}",
-                lambda one=one: care.ownership(database, connection, place, one),  # type: ignore[misc]
+                lambda one=one: partitions.ownership(database, connection, place, one),  # type: ignore[misc]
             )
             yield from _answers(
                 database,
                 f"partitions of {one.table.name}",
-                lambda one=one: care.next_months(database, connection, place, one),  # type: ignore[misc]
+                lambda one=one: partitions.next_months(database, connection, place, one),  # type: ignore[misc]
             )
 
     def _for_snapshots(
@@ -278,7 +281,7 @@ class _Patient:
                 if not isinstance(connection, Diagnosis):
                     place = found_in(connection, place)
             for one in place.platform.partitioned:
-                of_owners += care.owners_grants(publish, place, one, roles.keeper)
+                of_owners += partitions.owners_grants(publish, place, one, roles.keeper)
         except psycopg.Error:
             pass
         who = f"{roles.reader} (reading), {roles.publisher} (publishing)"

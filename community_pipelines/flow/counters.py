@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from community_pipelines.counters.correct import Outcome, reconcile
 from community_pipelines.counters.drift import Reconciliation, measure
-from community_pipelines.flow.steps import DayResult
+from community_pipelines.flow.steps import DayResult, Key, Shown
 from community_pipelines.flow.window import Window
 from community_pipelines.lake.duck import literal, parquet
 from community_pipelines.lake.files import day_bounds, days_between
@@ -18,7 +18,6 @@ from community_pipelines.platforms.spec import CounterTable, Platform
 from community_pipelines.quality.judge import Bound, judge, none_of
 
 if TYPE_CHECKING:
-    import dagster as dg
     import pandas as pd
 
 SHOWN_ROWS = 20
@@ -34,11 +33,9 @@ class Counters:
     table: CounterTable
 
     @property
-    def key(self) -> dg.AssetKey:
+    def key(self) -> Key:
         """The asset's key."""
-        import dagster as dg
-
-        return dg.AssetKey([self.platform.name, "counters", self.table.table.name])
+        return (self.platform.name, "counters", self.table.table.name)
 
     @property
     def asset(self) -> str:
@@ -49,12 +46,6 @@ class Counters:
     def upstream(self) -> list[str]:
         """The assets whose days it reads: the history that explains the counters."""
         return [self.platform.asset("models", self.table.history_model)]
-
-    def spec(self) -> dg.AssetSpec:
-        """The asset as people see it."""
-        from community_pipelines.orchestration.describe import counters_spec
-
-        return counters_spec(self.platform, self.table, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Reconciles once, then judges every day whose history is not kept back."""
@@ -204,8 +195,6 @@ class Counters:
         return sum(explained.get(entity, nothing) != truths.get(entity, nothing) for entity in found.truths)
 
     def _metadata(self, outcome: Outcome, remaining: Reconciliation) -> dict[str, Any]:
-        from community_pipelines.orchestration.describe import shown_table
-
         found = outcome.found
         metadata: dict[str, Any] = {
             "mode": outcome.mode,
@@ -219,7 +208,7 @@ class Counters:
             metadata["refused"] = outcome.refused
         if found.drifts:
             largest = sorted(found.drifts, key=lambda drift: -drift.size)[:SHOWN_ROWS]
-            metadata["largest drifts"] = shown_table(
+            metadata["largest drifts"] = Shown(
                 ["entity", "counter", "cached", "truth", "drift"], [drift.shown for drift in largest]
             )
         for one in found.alternatives:
@@ -227,10 +216,10 @@ class Counters:
             metadata[f"{one.counter} by {one.other}"] = one.other_total
             metadata[f"{one.counter}: entities that differ"] = len(one.differences)
             if one.differences:
-                metadata[f"{one.counter}: largest differences"] = shown_table(
+                metadata[f"{one.counter}: largest differences"] = Shown(
                     ["entity", f"by {one.chosen}", f"by {one.other}"], one.differences[:SHOWN_ROWS]
                 )
         for name, rows in found.disagreements.items():
             if rows:
-                metadata[name] = shown_table(["entity", "by events", "by rows"], rows)
+                metadata[name] = Shown(["entity", "by events", "by rows"], rows)
         return metadata

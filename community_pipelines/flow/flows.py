@@ -15,9 +15,9 @@ from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.raw import Raw
 from community_pipelines.models.project import ModelError, load_models
-from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.platforms.registry import PLATFORMS
+from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.platforms.spec import Platform, Table
-from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.settings import ConfigurationError, Settings
 
 
@@ -32,8 +32,7 @@ class Flow:
     def sources(self) -> tuple[Table, ...]:
         """The app's tables that are read: all that are declared but those that are published to."""
         published = {model.contract.publish for model in load_models(self.platform.name)}
-        snapshots = self.platform.snapshots
-        read = (snapshots.users, snapshots.projects, snapshots.scenes) if snapshots else ()
+        read = self.platform.snapshots.read if self.platform.snapshots else ()
         found = {table.name: table for table in (*read, *self.platform.tables) if table.name not in published}
         return tuple(found.values())
 
@@ -71,7 +70,7 @@ def _in_order(platform: Platform) -> Iterator[str]:
         sorter.done(*ready)
 
 
-FLOWS = (flow_of(BAZAAR), flow_of(STORIES))
+FLOWS = tuple(flow_of(declared(name)) for name in PLATFORMS)
 
 
 def flows(settings: Settings) -> tuple[Flow, ...]:
@@ -88,3 +87,16 @@ def flow(platform: str) -> Flow:
             return one
     names = ", ".join(one.platform.name for one in FLOWS)
     raise ConfigurationError(f"unknown platform {platform!r}: expected one of {names}")
+
+
+def with_snapshots(name: str | None) -> Platform:
+    """The platform of that name, or the only one, with template snapshots; ConfigurationError where none is meant."""
+    having = {one.platform.name: one.platform for one in FLOWS if one.platform.snapshots is not None}
+    if name is None and len(having) == 1:
+        return next(iter(having.values()))
+    if name in having:
+        return having[name]
+    if name is not None:
+        flow(name)
+    said = "say whose templates" if name is None else f"{name} has no template snapshots"
+    raise ConfigurationError(f"{said}: expected --platform with one of {', '.join(having)}")

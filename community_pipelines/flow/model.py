@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from community_pipelines.flow.steps import DayResult
+from community_pipelines.flow.steps import DayResult, Key, Shown
 from community_pipelines.flow.window import Window
 from community_pipelines.lake.duck import literal
 from community_pipelines.models.engine import ContractBroken, Engine, StagedModelDay
@@ -20,9 +20,6 @@ from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import Bound, bound_of, judge, none_of
 from community_pipelines.quality.profile import REPEATS, broken_sql, model_profile, nulls_of, volume_ratios
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 SHOWN_ROWS = 5
 
@@ -40,11 +37,9 @@ class SqlModel:
         return self.platform.model_group(self.name)
 
     @property
-    def key(self) -> dg.AssetKey:
+    def key(self) -> Key:
         """The asset's key."""
-        import dagster as dg
-
-        return dg.AssetKey([self.platform.name, self.group, self.name])
+        return (self.platform.name, self.group, self.name)
 
     @property
     def asset(self) -> str:
@@ -65,12 +60,6 @@ class SqlModel:
     def bounds(self) -> list[Bound]:
         """What a day of this model must be like."""
         return [*contract_bounds(self.model.contract), *volume_bounds()]
-
-    def spec(self) -> dg.AssetSpec:
-        """The asset as people see it."""
-        from community_pipelines.orchestration.describe import model_spec
-
-        return model_spec(self.platform, self.group, self.model, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Computes, judges and publishes the days that nothing it reads keeps back."""
@@ -194,8 +183,6 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
     """A few of the rows that break the contract, as a table for people."""
     predicates = breaking_rows(contract)
     wrong = " or ".join(predicates[finding.column] for finding in broken)
-    from community_pipelines.orchestration.describe import shown_table
-
     names = contract.column_names()
     listed = ", ".join(f'"{name}"' for name in names)
     grain = ", ".join(f'"{name}"' for name in contract.grain)
@@ -208,7 +195,7 @@ def offending_rows(engine: Engine, contract: Contract, path: Path, broken: Seque
         select {listed} from counted where {wrong} order by {grain} limit {SHOWN_ROWS}
         """
     )
-    return {"offending rows": shown_table(names, rows.fetchall())}
+    return {"offending rows": Shown(names, rows.fetchall())}
 
 
 def _metadata(staged: StagedModelDay, published: Published | None) -> dict[str, Any]:

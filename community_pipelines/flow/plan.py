@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from community_pipelines.counters.correct import reconciled_at
 from community_pipelines.databases.connections import Connection, DatabaseError, connect
@@ -21,6 +21,7 @@ from community_pipelines.databases.inspect import require_tables
 from community_pipelines.flow.counters import REFUSED, Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw
+from community_pipelines.flow.steps import Key
 from community_pipelines.flow.window import doubtful_days, unaccepted
 from community_pipelines.lake.clock import source_moment
 from community_pipelines.lake.compared import Compared, last_comparison, remember_comparison
@@ -37,9 +38,6 @@ from community_pipelines.platforms.spec import Stream
 from community_pipelines.quality import withheld
 from community_pipelines.quality.withheld import Withheld
 from community_pipelines.settings import Settings
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 DayState = Literal["done", "stale", "withheld", "missing"]
 STATES: tuple[DayState, ...] = ("done", "stale", "withheld", "missing")
@@ -61,7 +59,7 @@ class State:
 class Request:
     """A run to make: these assets over the days from first to last, both included."""
 
-    assets: tuple[dg.AssetKey, ...]
+    assets: tuple[Key, ...]
     first: date
     last: date
     version: str
@@ -481,6 +479,6 @@ def ranges(days: Sequence[date]) -> list[list[date]]:
     return cut
 
 
-def _request(plan: Plan, steps: Sequence[PlatformStep], keys: tuple[dg.AssetKey, ...], days: list[date]) -> Request:
+def _request(plan: Plan, steps: Sequence[PlatformStep], keys: tuple[Key, ...], days: list[date]) -> Request:
     versions = [f"{step.asset}{day}{plan.states[step.asset][day].version}" for step in steps for day in days]
     return Request(keys, days[0], days[-1], hashlib.sha256("".join(versions).encode()).hexdigest()[:16])

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from community_pipelines.flow.steps import DayResult
+from community_pipelines.flow.steps import DayResult, Key, Shown
 from community_pipelines.flow.window import Window
 from community_pipelines.lake.extract import NO_TIME, SourceReader
 from community_pipelines.lake.files import Lake
@@ -33,7 +33,6 @@ from community_pipelines.quality.profile import stream_profile, volume_ratios
 from community_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    import dagster as dg
     import pandas as pd
 
 # Days that are copied, judged and made visible together: what a failure in a long backfill can cost.
@@ -64,11 +63,9 @@ class Raw:
     stream: Stream
 
     @property
-    def key(self) -> dg.AssetKey:
+    def key(self) -> Key:
         """The asset's key."""
-        import dagster as dg
-
-        return dg.AssetKey([self.platform.name, "raw", self.stream.name])
+        return (self.platform.name, "raw", self.stream.name)
 
     @property
     def asset(self) -> str:
@@ -79,12 +76,6 @@ class Raw:
     def upstream(self) -> list[str]:
         """The assets whose days it reads: none, its rows are the source's."""
         return []
-
-    def spec(self) -> dg.AssetSpec:
-        """The asset as people see it."""
-        from community_pipelines.orchestration.describe import raw_spec
-
-        return raw_spec(self.platform, self.stream, self.key)
 
     def run(self, window: Window) -> Iterator[DayResult]:
         """Copies, judges and makes visible the window's days."""
@@ -330,10 +321,8 @@ def _same(previous: Ledger, ledger: Ledger) -> bool:
 
 
 def _offenders(offences: Mapping[str, Mapping[date, Offences]], day: date) -> dict[str, Any]:
-    from community_pipelines.orchestration.describe import shown_table
-
     return {
-        f"offending: {rule}": shown_table(["what", "what is wrong"], by_day[day].shown)
+        f"offending: {rule}": Shown(["what", "what is wrong"], by_day[day].shown)
         for rule, by_day in offences.items()
         if day in by_day
     }

@@ -1,19 +1,36 @@
-"""What a step of a platform's daily flow promises to the builder in `orchestration/daily.py`.
+"""What a step of a platform's daily flow gives to whoever runs it.
 
 Only the shapes that pass between the two; the steps themselves are in `raw`, `model` and `counters`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from community_pipelines.quality.findings import Finding
 
-if TYPE_CHECKING:
-    import dagster as dg
+# Platform, group and name of an asset.
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table for people among a day's metadata."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    @property
+    def markdown(self) -> str:
+        """The same in Markdown; empty cells for None."""
+        lines = ["| " + " | ".join(self.header) + " |", "|" + "---|" * len(self.header)]
+        for row in self.rows:
+            cells = ("" if cell is None else str(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -41,20 +58,3 @@ class Days(Protocol):
 
 
 WindowT = TypeVar("WindowT", bound=Days, contravariant=True)
-
-
-class Step(Protocol[WindowT]):
-    """One asset of the flow."""
-
-    @property
-    def key(self) -> dg.AssetKey:
-        """The asset that the step makes."""
-        ...
-
-    def spec(self) -> dg.AssetSpec:
-        """The asset as people see it: dependencies, group, kinds, owners, description, column metadata."""
-        ...
-
-    def run(self, window: WindowT) -> Iterable[DayResult]:
-        """Do the work and report exactly one result for every day of the window."""
-        ...

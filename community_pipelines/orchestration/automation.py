@@ -1,7 +1,6 @@
 """When things run: days, nightly jobs and schedules, sensors, alerts.
 
-What runs is in `daily.py`, which days are due in `flow/plan.py`. Times are UTC. Builders take one platform; each
-platform has its function below.
+What runs is in `daily.py`, which days are due in `flow/plan.py`. Times are UTC. Builders take one platform.
 """
 
 # No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
@@ -18,10 +17,8 @@ from community_pipelines.lake.files import Lake
 from community_pipelines.orchestration.dagster_internals import unfinished_run
 from community_pipelines.orchestration.daily import StateCheck
 from community_pipelines.orchestration.launch import failure_message, partition_tags
-from community_pipelines.orchestration.leftovers import close_leftovers
-from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.orchestration.orphaned_runs import close_leftovers
 from community_pipelines.platforms.spec import Platform, Stream
-from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.quality.verification import verify_sample
 from community_pipelines.settings import Settings
 
@@ -38,30 +35,9 @@ def day_partitions(start_date: date) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=start_date.isoformat(), timezone="UTC")
 
 
-def bazaar(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
-    """Everything that runs the gallery by itself."""
-    return platform(
-        BAZAAR.name, daily, raw_key(BAZAAR, BAZAAR.stream("community_events")), due(settings, BAZAAR, steps)
-    )
-
-
-def bazaar_state(settings: Settings) -> list[StateCheck]:
-    """The checks that the gallery's events of yesterday are in the lake, and that its files are sound."""
-    return state_checks(settings, BAZAAR, BAZAAR.stream("community_events"))
-
-
-def stories(settings: Settings, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition) -> dg.Definitions:
-    """Everything that runs the story videos by itself."""
-    return platform(STORIES.name, daily, raw_key(STORIES, STORIES.stream("scene_views")), due(settings, STORIES, steps))
-
-
-def stories_state(settings: Settings) -> list[StateCheck]:
-    """The checks that yesterday's views of scenes are in the lake, and that its files are sound."""
-    return state_checks(settings, STORIES, STORIES.stream("scene_views"))
-
-
-def state_checks(settings: Settings, of: Platform, stream: Stream) -> list[StateCheck]:
-    """What is looked at every night, whatever runs: yesterday of that stream, and a sample of all files."""
+def state_checks(settings: Settings, of: Platform) -> list[StateCheck]:
+    """What is looked at every night, whatever runs: yesterday of the watched stream, and a sample of all files."""
+    stream = of.stream(of.watched)
     key = raw_key(of, stream)
 
     def damaged(day: date) -> Sequence[str]:
@@ -94,7 +70,14 @@ def due(settings: Settings, of: Platform, steps: Sequence[PlatformStep]) -> Call
     return asked
 
 
-def platform(
+def of_platform(
+    settings: Settings, of: Platform, steps: Sequence[PlatformStep], daily: dg.AssetsDefinition
+) -> dg.Definitions:
+    """Everything that runs a platform's daily chain by itself."""
+    return scheduled(of.name, daily, raw_key(of, of.stream(of.watched)), due(settings, of, steps))
+
+
+def scheduled(
     name: str,
     daily: dg.AssetsDefinition,
     raw: dg.AssetKey,
@@ -266,10 +249,11 @@ def killed_runs() -> dg.SensorDefinition:
 
 def _run_request(name: str, request: Request, today: str) -> dg.RunRequest:
     days = f"{request.first}:{request.last}"
-    assets = ",".join(sorted(key.to_user_string() for key in request.assets))
+    assets = [dg.AssetKey(key) for key in request.assets]
+    named = ",".join(sorted(key.to_user_string() for key in assets))
     return dg.RunRequest(
-        run_key=f"{name}:{days}:{request.version}:{assets}:{today}",
-        asset_selection=list(request.assets),
+        run_key=f"{name}:{days}:{request.version}:{named}:{today}",
+        asset_selection=assets,
         tags=partition_tags(request.first, request.last),
     )
 

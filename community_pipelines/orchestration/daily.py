@@ -8,17 +8,17 @@ its private parts.
 
 # No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 
-from community_pipelines.flow.steps import DayResult, Step, WindowT
+from community_pipelines.flow.steps import DayResult, Shown, WindowT
 from community_pipelines.orchestration.dagster_internals import Verdict, evaluations
-from community_pipelines.orchestration.leftovers import process_tags
+from community_pipelines.orchestration.orphaned_runs import process_tags
 from community_pipelines.quality.findings import Finding
 
 AUDIT = "audit"
@@ -34,6 +34,23 @@ _CHECKS = {
     AUDIT: "Every error-level expectation of the day. A day that fails is withheld: the published one stays.",
     WATCH: "Every warning-level expectation of the day. Nothing is withheld for a warning.",
 }
+
+
+class Step(Protocol[WindowT]):
+    """One asset of the flow."""
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset that the step makes."""
+        ...
+
+    def spec(self) -> dg.AssetSpec:
+        """The asset as people see it: dependencies, group, kinds, owners, description, column metadata."""
+        ...
+
+    def run(self, window: WindowT) -> Iterable[DayResult]:
+        """Do the work and report exactly one result for every day of the window."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -185,7 +202,7 @@ def _record(context: dg.AssetExecutionContext, key: dg.AssetKey, results: Sequen
 
 
 def _metadata(result: DayResult) -> dict[str, Any]:
-    metadata = dict(result.metadata)
+    metadata = {name: shown_table(one) if isinstance(one, Shown) else one for name, one in result.metadata.items()}
     rows = metadata.pop("rows", None)
     return metadata if rows is None else {"dagster/partition_row_count": rows, **metadata}
 
@@ -217,6 +234,11 @@ def _sentence(failed: Sequence[Finding]) -> str:
         f"{found.expectation} of {found.column or 'the day'}: {found.observed}, expected {found.expected}"
         for found in failed
     )
+
+
+def shown_table(table: Shown) -> dg.MarkdownMetadataValue:
+    """A table as Dagster shows it."""
+    return dg.MetadataValue.md(table.markdown)
 
 
 def findings_table(findings: Sequence[Finding]) -> dict[str, Any]:

@@ -13,16 +13,14 @@ from datetime import date
 import dagster as dg
 
 from community_pipelines.databases.deployment import deployment
-from community_pipelines.flow.flows import Flow, flow, flows
+from community_pipelines.flow.flows import Flow, flows
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.window import Window, open_window
 from community_pipelines.orchestration import automation
 from community_pipelines.orchestration.daily import RUN_PROCESS, RunProcess, StateCheck, daily_assets
-from community_pipelines.orchestration.describe import source_spec
+from community_pipelines.orchestration.describe import StepAsset, source_spec
 from community_pipelines.orchestration.partition_care import maintenance
 from community_pipelines.orchestration.template_snapshots import template_snapshots
-from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.private import keep_private
 from community_pipelines.settings import Settings, load
 
@@ -37,7 +35,7 @@ def platform_assets(
 ) -> dg.AssetsDefinition:
     """The daily chain of one platform over its databases and the lake."""
 
-    keys = {step.name: step.key for step in one.steps if isinstance(step, SqlModel)}
+    keys = {step.name: dg.AssetKey(step.key) for step in one.steps if isinstance(step, SqlModel)}
 
     @contextmanager
     def window(context: dg.AssetExecutionContext) -> Iterator[Window]:
@@ -51,31 +49,28 @@ def platform_assets(
         context.instance.add_run_tags(context.run.run_id, {SECONDS_TAG: json.dumps(seconds)})
 
     name = one.platform.name
-    return daily_assets(f"{name}_daily", one.steps, partitions_def, name, window, state_checks)
+    steps = [StepAsset(step) for step in one.steps]
+    return daily_assets(f"{name}_daily", steps, partitions_def, name, window, state_checks)
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors of the platforms that are set up."""
     days = automation.day_partitions(settings.start_date)
-    names = {one.platform.name for one in flows(settings)}
     parts = [
         dg.Definitions(resources={RUN_PROCESS: RunProcess()}, executor=dg.in_process_executor),
         automation.alerts(settings),
     ]
-    if BAZAAR.name in names:
-        bazaar_daily = platform_assets(settings, flow("bazaar"), days, automation.bazaar_state(settings))
+    for one in flows(settings):
+        platform = one.platform
+        daily = platform_assets(settings, one, days, automation.state_checks(settings, platform))
         parts += [
-            dg.Definitions(assets=[*(source_spec(BAZAAR, table) for table in flow("bazaar").sources), bazaar_daily]),
-            automation.bazaar(settings, flow("bazaar").steps, bazaar_daily),
-            template_snapshots(settings),
+            dg.Definitions(assets=[*(source_spec(platform, table) for table in one.sources), daily]),
+            automation.of_platform(settings, platform, one.steps, daily),
         ]
-    if STORIES.name in names:
-        stories_daily = platform_assets(settings, flow("stories"), days, automation.stories_state(settings))
-        parts += [
-            dg.Definitions(assets=[*(source_spec(STORIES, table) for table in flow("stories").sources), stories_daily]),
-            automation.stories(settings, flow("stories").steps, stories_daily),
-            maintenance(settings, STORIES),
-        ]
+        if platform.snapshots is not None:
+            parts.append(template_snapshots(settings, platform, platform.snapshots))
+        if platform.partitioned:
+            parts.append(maintenance(settings, platform))
     return dg.Definitions.merge(*parts)
 
 

@@ -19,12 +19,16 @@ from typing import Any
 import dagster as dg
 
 from community_pipelines.errors import ExplainedError
+from community_pipelines.flow.steps import Key
 from community_pipelines.orchestration.dagster_internals import create_run, execute_run, open_instance
 from community_pipelines.orchestration.daily import AUDIT, pool_storage
-from community_pipelines.orchestration.leftovers import close_leftovers, process_tags
+from community_pipelines.orchestration.orphaned_runs import close_leftovers, process_tags
 
 # The name that workspace.yaml gives to the code location.
 LOCATION = "community_pipelines"
+# For those who do not import Dagster.
+Instance = dg.DagsterInstance
+Event = dg.DagsterEvent
 
 # What Dagster's own commands have in their environment unless it is set there. On a busy machine the minute that a
 # code server has by default to launch a run is too short, and a thorough look at all days takes a sensor longer.
@@ -114,7 +118,7 @@ def instance(home: Path, storage_url: str) -> Iterator[dg.DagsterInstance]:
 def launch(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
-    selection: Sequence[dg.AssetKey],
+    assets: Sequence[dg.AssetKey | Key],
     first: date,
     last: date,
     on_event: Callable[[dg.DagsterEvent], None] | None = None,
@@ -126,6 +130,7 @@ def launch(
     the same platform. A failing run is a result, not an exception. Raises LaunchError for days or assets that
     cannot be run.
     """
+    selection = [dg.AssetKey.from_coercible(asset) for asset in assets]
     job = _job(defs, selection)
     _check_days(job, selection, first, last)
     return _execute(instance, job, selection, {**partition_tags(first, last), **(tags or {})}, {}, on_event)

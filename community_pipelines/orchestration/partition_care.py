@@ -7,10 +7,10 @@ import dagster as dg
 from pydantic import Field
 
 from community_pipelines.databases.deployment import deployment
+from community_pipelines.flow.steps import Shown
 from community_pipelines.lake.files import Lake
 from community_pipelines.maintenance.maintain import MONTHS_AHEAD, maintain
-from community_pipelines.orchestration.daily import RUN_PROCESS
-from community_pipelines.orchestration.describe import markdown_table
+from community_pipelines.orchestration.daily import RUN_PROCESS, shown_table
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.settings import Settings
 
@@ -49,8 +49,8 @@ def maintenance(settings: Settings, platform: Platform) -> dg.Definitions:
             config.dry_run,
             config.expendable,
         )
-        table = markdown_table(["table", "partition", "what", "rows", "why"], [astuple(line) for line in report.lines])
-        context.add_output_metadata({"report": dg.MetadataValue.md(table), "faults": len(report.faults)})
+        table = Shown(["table", "partition", "what", "rows", "why"], [astuple(line) for line in report.lines])
+        context.add_output_metadata({"report": shown_table(table), "faults": len(report.faults)})
         for line in report.lines:
             context.log.info(f"{line.table} {line.partition} {line.what}: {line.why}")
         if report.faults:

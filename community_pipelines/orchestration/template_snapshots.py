@@ -1,10 +1,10 @@
-"""The job `ingest_template_snapshots` and its asset: projects' scenes, frozen into templates.
+"""A platform's job of template snapshots and its asset: projects' scenes, frozen into templates.
 
 Only what Dagster shows and starts; what is done is in `community_pipelines/snapshots/`.
 """
 
 # No `from __future__ import annotations`: Dagster does not resolve a context annotation that is a string.
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Optional
 
@@ -14,12 +14,10 @@ from pydantic import Field
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import deployment
 from community_pipelines.orchestration.daily import AUDIT, RUN_PROCESS, WATCH, findings_table
-from community_pipelines.orchestration.describe import OWNERS, column_schema, source_key
-from community_pipelines.platforms.bazaar.spec import BAZAAR, PROJECTS, SCENES, TEMPLATE_SCENES, USERS
+from community_pipelines.orchestration.describe import OWNERS, column_schema, source_asset
+from community_pipelines.platforms.spec import Platform, Snapshots
 from community_pipelines.settings import Settings
 
-JOB = "ingest_template_snapshots"
-COMMUNITY_TEMPLATES = dg.AssetKey(["bazaar", "snapshots", "community_templates"])
 # How many rejected projects a run's failure names; its observations name them all.
 _SHOWN = 20
 
@@ -47,92 +45,131 @@ class IngestConfig(dg.Config):
     after_moderation: bool = Field(default=False, description="Publish although a moderator hid a version of it.")
 
 
-SPEC = dg.AssetSpec(
-    COMMUNITY_TEMPLATES,
-    deps=[source_key(BAZAAR, PROJECTS), source_key(BAZAAR, SCENES), source_key(BAZAAR, USERS)],
-    description="Templates as frozen copies of projects' scenes. Each materialization is one new template, or says "
-    "that a run found nothing new.",
-    group_name="bazaar_snapshots",
-    kinds={"postgres"},
-    owners=OWNERS,
-    skippable=True,
-    metadata={
-        "dagster/table_name": TEMPLATE_SCENES.default,
-        "dagster/column_schema": column_schema(TEMPLATE_SCENES.columns),
-        "dagster/column_lineage": dg.TableColumnLineage(
-            {
-                "title": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "name")],
-                "tsx_code": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "tsxCode")],
-                "code_hash": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "tsxCode")],
-                "duration": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
-                "preview_frame": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "duration")],
-                "scene_index": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "order")],
-                "source_scene_id": [dg.TableColumnDep(source_key(BAZAAR, SCENES), "id")],
-            }
-        ),
-    },
-)
-
-CHECKS = (
-    dg.AssetCheckSpec(
-        AUDIT, asset=COMMUNITY_TEMPLATES, description="What must hold in the two tables: hashes, order, durations."
-    ),
-    dg.AssetCheckSpec(WATCH, asset=COMMUNITY_TEMPLATES, description="What should be looked at in the two tables."),
-)
+def templates_key(platform: Platform, declared: Snapshots) -> dg.AssetKey:
+    """The key of the asset that the job makes."""
+    return dg.AssetKey([platform.name, "snapshots", declared.templates.name])
 
 
-def template_snapshots(settings: Settings) -> dg.Definitions:
+def _spec(platform: Platform, declared: Snapshots) -> dg.AssetSpec:
+    scenes = source_asset(platform, declared.scenes)
+    lineage = {
+        "title": "name",
+        "tsx_code": "tsxCode",
+        "code_hash": "tsxCode",
+        "duration": "duration",
+        "preview_frame": "duration",
+        "scene_index": "order",
+        "source_scene_id": "id",
+    }
+    return dg.AssetSpec(
+        templates_key(platform, declared),
+        deps=[source_asset(platform, table) for table in declared.read],
+        description="Templates as frozen copies of projects' scenes. Each materialization is one new template, or says "
+        "that a run found nothing new.",
+        group_name=f"{platform.name}_snapshots",
+        kinds={"postgres"},
+        owners=OWNERS,
+        skippable=True,
+        metadata={
+            "dagster/table_name": declared.template_scenes.default,
+            "dagster/column_schema": column_schema(declared.template_scenes.columns),
+            "dagster/column_lineage": dg.TableColumnLineage(
+                {column: [dg.TableColumnDep(scenes, read)] for column, read in lineage.items()}
+            ),
+        },
+    )
+
+
+def template_snapshots(settings: Settings, platform: Platform, declared: Snapshots) -> dg.Definitions:
     """The asset, its job, and the schedule that publishes what was flagged."""
+    key = templates_key(platform, declared)
 
     @dg.multi_asset(
-        name="bazaar_template_snapshots",
-        specs=[SPEC],
-        check_specs=CHECKS,
-        pool="bazaar_snapshots",
+        name=op_name(platform),
+        specs=[_spec(platform, declared)],
+        check_specs=[
+            dg.AssetCheckSpec(
+                AUDIT, asset=key, description="What must hold in the two tables: hashes, order, durations."
+            ),
+            dg.AssetCheckSpec(WATCH, asset=key, description="What should be looked at in the two tables."),
+        ],
+        pool=f"{platform.name}_snapshots",
         required_resource_keys={RUN_PROCESS},
     )
-    def bazaar_template_snapshots(context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[Any]:
-        yield from _ingest(settings, context, config)
+    def snapshots(context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[Any]:
+        yield from _ingest(settings, platform, key, context, config)
 
     job = dg.define_asset_job(
-        JOB,
-        selection=dg.AssetSelection.assets(COMMUNITY_TEMPLATES),
+        declared.job,
+        selection=dg.AssetSelection.assets(key),
         description="Copies projects' scenes into the gallery as templates that never change.",
     )
 
     @dg.schedule(
-        name="bazaar_flagged_projects",
+        name=f"{platform.name}_flagged_projects",
         job=job,
         cron_schedule="*/15 * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Publishes the projects that were flagged in community.publication_requests.",
     )
-    def bazaar_flagged_projects(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        place = deployment(settings, BAZAAR)
+    def flagged_projects(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        place = deployment(settings, platform)
         with connect(place.publish_url, place.publish_setting) as connection:
             row = connection.execute(
                 "select count(*) from community.publication_requests where done_at is null"
             ).fetchone()
         if not row or not row[0]:
             return dg.SkipReason("no project is flagged for publishing")
-        return dg.RunRequest(run_config=run_config(flagged=True))
+        return dg.RunRequest(run_config=run_config(platform, flagged=True))
 
-    return dg.Definitions(assets=[bazaar_template_snapshots], jobs=[job], schedules=[bazaar_flagged_projects])
+    return dg.Definitions(assets=[snapshots], jobs=[job], schedules=[flagged_projects])
 
 
-def run_config(**config: Any) -> dict[str, Any]:
+def op_name(platform: Platform) -> str:
+    """The name of the step that does it, as a run's configuration has it."""
+    return f"{platform.name}_template_snapshots"
+
+
+def run_config(platform: Platform, **config: Any) -> dict[str, Any]:
     """The configuration of a run of the job, as the launchpad takes it."""
-    return {"ops": {"bazaar_template_snapshots": {"config": config}}}
+    return {"ops": {op_name(platform): {"config": config}}}
 
 
-def _ingest(settings: Settings, context: dg.AssetExecutionContext, config: IngestConfig) -> Iterator[Any]:
+def publish_flagged(settings: Settings, platform: Platform, advance: Callable[[int], None]) -> None:
+    """One run of the platform's job over what is flagged, in this process; `advance` gets the number made so far.
+
+    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
+    """
+    from community_pipelines.orchestration.definitions import build_definitions
+    from community_pipelines.orchestration.launch import LaunchError, launch_job
+    from community_pipelines.orchestration.storage import dagster_instance
+
+    if platform.snapshots is None:
+        raise ValueError(f"{platform.name} declares no template snapshots")
+    job, done = platform.snapshots.job, 0
+
+    def watch(event: dg.DagsterEvent) -> None:
+        nonlocal done
+        if event.is_step_materialization:
+            done += 1
+            advance(done)
+
+    with dagster_instance(settings) as opened:
+        result = launch_job(build_definitions(settings), opened, job, run_config(platform, flagged=True), watch)
+    if not result.success:
+        raise LaunchError(f"run {result.run_id[:8]} of {job} failed: {result.message}")
+
+
+def _ingest(
+    settings: Settings, platform: Platform, key: dg.AssetKey, context: dg.AssetExecutionContext, config: IngestConfig
+) -> Iterator[Any]:
     from community_pipelines.snapshots.checks import examine_tables
     from community_pipelines.snapshots.ingest import Ingest, opened
     from community_pipelines.snapshots.options import Options
     from community_pipelines.snapshots.outcome import STATUSES, Outcome
 
-    place = deployment(settings, BAZAAR)
+    place = deployment(settings, platform)
     counts = dict.fromkeys(STATUSES, 0)
     rejected: list[str] = []
 
@@ -153,14 +190,12 @@ def _ingest(settings: Settings, context: dg.AssetExecutionContext, config: Inges
         for outcome in outcomes(ingest):
             counts[outcome.status] += 1
             if outcome.status == "created":
-                yield dg.AssetMaterialization(
-                    COMMUNITY_TEMPLATES, description=outcome.title, metadata=_metadata(outcome)
-                )
+                yield dg.AssetMaterialization(key, description=outcome.title, metadata=_metadata(outcome))
             elif outcome.status == "rejected":
                 why = "; ".join(_line(one) for one in outcome.findings if one.severity == "error")
                 rejected.append(f"{outcome.title or outcome.project}: {why}")
                 yield dg.AssetObservation(
-                    COMMUNITY_TEMPLATES, description=f"rejected: {outcome.title or outcome.project}", metadata={
+                    key, description=f"rejected: {outcome.title or outcome.project}", metadata={
                         "project": outcome.project, "rejected": why,
                     },
                 )  # fmt: skip
@@ -168,7 +203,7 @@ def _ingest(settings: Settings, context: dg.AssetExecutionContext, config: Inges
     context.log.info(summary)
     if not counts["created"] and not rejected:
         # A backfill waits for every asset that it has asked for, and fails without a word of it.
-        yield dg.AssetMaterialization(COMMUNITY_TEMPLATES, description=f"nothing new: {summary}")
+        yield dg.AssetMaterialization(key, description=f"nothing new: {summary}")
     context.instance.add_run_tags(
         context.run.run_id, {f"community/{status}": str(count) for status, count in counts.items()}
     )
@@ -179,7 +214,7 @@ def _ingest(settings: Settings, context: dg.AssetExecutionContext, config: Inges
         failed = [one for one in own if not one.success]
         broken += failed if severity == "error" else []
         yield dg.AssetCheckResult(
-            asset_key=COMMUNITY_TEMPLATES,
+            asset_key=key,
             check_name=name,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if severity == "error" else dg.AssetCheckSeverity.WARN,

@@ -1,6 +1,6 @@
 """The data dictionary: every table, column, rule and check, written from what is declared.
 
-`python -m community_pipelines.pages.dictionary` writes `docs/data-dictionary.md`; a test fails when it is stale.
+`make dictionary` writes `docs/data-dictionary.md`; a test fails when it is stale.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 from community_pipelines.flow.counters import Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.raw import Raw, common_bounds
+from community_pipelines.flow.steps import Shown
+from community_pipelines.flow.upstream import counting_rules, model_upstream
 from community_pipelines.models.lineage import column_lineage
-from community_pipelines.orchestration.describe import counting_rules, markdown_table, model_upstream
 from community_pipelines.platforms.spec import Column, Platform, Snapshots
 from community_pipelines.quality.judge import Bound
 from community_pipelines.settings import Settings
@@ -52,7 +53,7 @@ def dictionary() -> str:
 
 
 def _step(step: Raw | SqlModel | Counters) -> Iterator[str]:
-    yield f"### `{step.key.to_user_string()}`"
+    yield f"### `{'/'.join(step.key)}`"
     if isinstance(step, Raw):
         yield from _raw(step)
     elif isinstance(step, SqlModel):
@@ -64,7 +65,7 @@ def _step(step: Raw | SqlModel | Counters) -> Iterator[str]:
 def _raw(step: Raw) -> Iterator[str]:
     stream = step.stream
     yield f"{stream.description} One file per day: `raw/{step.platform.name}/{stream.name}/day=…/data.parquet`."
-    yield markdown_table(
+    yield _table(
         ["column", "type", "what it is"],
         [(f"`{column.name}`", _type(column), column.description) for column in stream.columns],
     )
@@ -77,7 +78,7 @@ def _raw(step: Raw) -> Iterator[str]:
     if stream.timeless:
         yield f"A row without `{stream.time}` is {stream.timeless} and belongs to no day."
     yield "Rows that break one of these rules go to quarantine and are not counted:"
-    yield markdown_table(
+    yield _table(
         ["rule", "a row breaks it when"],
         [
             *((f"`{rule.name}`", rule.description) for rule in stream.quarantine),
@@ -103,7 +104,7 @@ def _model(step: SqlModel) -> Iterator[str]:
             "disabled or marked as deleted there exists. The lake keeps its rows, `community.publications` counts what "
             "is left out by day, and an entity that comes back gets its rows again."
         )
-    yield markdown_table(
+    yield _table(
         ["column", "type", "null", "what it is", "comes from"],
         [
             (
@@ -126,7 +127,7 @@ def _counters(step: Counters) -> Iterator[str]:
         "PostgreSQL does not guarantee unique ids an id is one row: the earliest one, at equal times the first by the "
         "text of its other columns in their order."
     )
-    yield markdown_table(["counter", "which rows count"], counting_rules(step.platform, step.table))
+    yield _table(["counter", "which rows count"], counting_rules(step.platform, step.table))
     for counter, choice in step.table.choices:
         unexplained = [f'"{option.name}"' for option in choice.options if not option.explained]
         yield (
@@ -148,17 +149,21 @@ def _template_snapshots(platform: Platform, snapshots: Snapshots) -> Iterator[st
         "`community.template_versions` links the versions of a project and keeps why one is disabled."
     )
     for table in (rows, scenes):
-        yield markdown_table(
+        yield _table(
             [f"column of `{table.name}`", "type", "what it is"],
             [(f"`{column.name}`", _type(column), column.description) for column in table.columns],
         )
     yield "A scene's code is parsed and looked through before anything is written. An error rejects the template:"
-    yield markdown_table(
+    yield _table(
         ["rule", "what it says", "severity"],
         [(f"`{rule}`", says, severity_of(rule)) for rule, says in (*MESSAGES.items(), *_OF_THE_WHOLE.items())],
     )
     yield "Checks after each run, of the whole tables; an error fails the run, a warning reports:"
-    yield markdown_table(["what must hold", "severity"], [(bound.description, bound.severity) for bound in BOUNDS])
+    yield _table(["what must hold", "severity"], [(bound.description, bound.severity) for bound in BOUNDS])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    return Shown(header, rows).markdown
 
 
 def _type(column: Column) -> str:
@@ -167,7 +172,7 @@ def _type(column: Column) -> str:
 
 def _checks(bounds: Sequence[Bound]) -> str:
     rows = [(f"`{bound.column}`", bound.description, bound.expected, bound.severity) for bound in bounds]
-    return "Checks by day; an error withholds the day, a warning reports:\n\n" + markdown_table(
+    return "Checks by day; an error withholds the day, a warning reports:\n\n" + _table(
         ["measure", "what it is", "expected", "severity"], rows
     )
 

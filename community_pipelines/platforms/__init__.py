@@ -1,5 +1,6 @@
-"""The platforms, a folder each: `spec.py` (facts), `assets.py` (the flow), `checks.py` (suites).
+"""What a platform is: data, a folder each. `registry` is the one list of them.
 
-`spec.py` here explains every fact that a platform declares. Where its databases are is in `databases/`.
-What all platforms share is not here but in `lake/`, `models/`, `quality/` and `counters/`.
+`spec` explains every fact that a platform declares; `declared` reads those that are in `sources.yml` and `.sql` files,
+`data_tests` the expectations. Not here: anything that acts on a database, a file or a day, and what several platforms
+share.
 """

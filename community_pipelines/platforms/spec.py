@@ -270,7 +270,9 @@ class CounterTable:
 class Snapshots:
     """Where templates are made from, and where they go. Tables that the daily flow has, too, may have more columns.
 
-    `changes` are the columns of `templates` that are updated; scenes are only added.
+    `changes` are the columns of `templates` that are updated; scenes are only added. `preview_frame` is the frame that
+    is shown of a scene where the app's column has no default. `job` is the name of its job in Dagster: another one for
+    each platform that has template snapshots.
     """
 
     users: Table
@@ -279,6 +281,13 @@ class Snapshots:
     templates: Table
     template_scenes: Table
     changes: tuple[str, ...]
+    preview_frame: int = 15
+    job: str = "ingest_template_snapshots"
+
+    @property
+    def read(self) -> tuple[Table, ...]:
+        """Those that templates are made from."""
+        return (self.projects, self.scenes, self.users)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -302,7 +311,8 @@ class PartitionedTable:
 class Platform:
     """One product: its tables and what is done with them. `title` and `description` are for people.
 
-    `tables` are what the daily flow needs, `snapshots` has those of template snapshots.
+    `tables` are what the daily flow needs, `snapshots` has those of template snapshots. `watched` is the stream that
+    has rows on every day: when there is no file of yesterday's, something is wrong.
     """
 
     name: str
@@ -312,6 +322,7 @@ class Platform:
     streams: tuple[Stream, ...]
     dimensions: tuple[Dimension, ...]
     counter_tables: tuple[CounterTable, ...]
+    watched: str
     snapshots: Snapshots | None = None
     partitioned: tuple[PartitionedTable, ...] = ()
     examinations: tuple[Examination, ...] = ()

@@ -1,4 +1,5 @@
-"""Judging days: a profile of one row per day, computed in one engine pass, judged by Great Expectations.
+"""Judging days: a profile of one row per day, computed in one engine pass, judged by Great Expectations; days that
+are withheld; every row accounted for, every file verified.
 
-Which expectations an asset has is written in its platform's `checks.py`.
+Not here: what is expected of an asset, which its platform and its contract say.
 """

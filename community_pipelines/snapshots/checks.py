@@ -13,7 +13,6 @@ from psycopg import sql
 
 from community_pipelines.databases.connections import connect, snapshot
 from community_pipelines.databases.deployment import Deployment
-from community_pipelines.platforms.bazaar.spec import TEMPLATE_ROWS, TEMPLATE_SCENES
 from community_pipelines.quality.findings import Finding
 from community_pipelines.quality.judge import judge, none_of
 
@@ -86,10 +85,13 @@ def examine_tables(deployment: Deployment) -> list[Finding]:
     import pandas as pd
 
     columns = ("template_id", "scene_index", "duration", "preview_frame", "code_hash", "tsx_code")
-    names = deployment.names
-    fields: dict[str, Any] = {"templates": names.table(TEMPLATE_ROWS), "scenes": names.table(TEMPLATE_SCENES)}
-    fields |= {name: names.column(TEMPLATE_ROWS, name) for name in ("id", "status", "visibility", "title", "tags")}
-    fields |= {name: names.column(TEMPLATE_SCENES, name) for name in columns}
+    names, declared = deployment.names, deployment.snapshots
+    fields: dict[str, Any] = {
+        "templates": names.table(declared.templates),
+        "scenes": names.table(declared.template_scenes),
+    }
+    fields |= {name: names.column(declared.templates, name) for name in ("id", "status", "visibility", "title", "tags")}
+    fields |= {name: names.column(declared.template_scenes, name) for name in columns}
     with connect(deployment.publish_url, deployment.publish_setting) as connection, snapshot(connection):
         cursor = connection.execute(sql.SQL(_COUNTS).format(**fields))
         found: Sequence[Any] = cursor.fetchone() or ()
@@ -97,4 +99,4 @@ def examine_tables(deployment: Deployment) -> list[Finding]:
     # The judge wants days; the tables are as they are today.
     today = datetime.now(UTC).date()
     frame = pd.DataFrame([{"day": today, **counted}])
-    return judge("snapshots/community_templates", frame, BOUNDS, [today])[today]
+    return judge(f"snapshots/{declared.templates.name}", frame, BOUNDS, [today])[today]

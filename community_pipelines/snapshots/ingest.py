@@ -25,7 +25,6 @@ from pydantic import ValidationError
 from community_pipelines.databases.connections import Connection, connect
 from community_pipelines.databases.deployment import Deployment
 from community_pipelines.databases.inspect import find_faults, refuse_faults
-from community_pipelines.platforms.bazaar.spec import PROJECTS, SCENES, TEMPLATE_ROWS, TEMPLATE_SCENES, USERS
 from community_pipelines.settings import Settings, SnapshotSettings
 from community_pipelines.snapshots import source
 from community_pipelines.snapshots.exports import key_of, read_exports
@@ -349,10 +348,11 @@ def opened(settings: Settings, deployment: Deployment, run_id: str, dry_run: boo
 
     Raises DatabaseError when a database does not answer, SourceError when one of its tables is not as declared.
     """
+    declared = deployment.snapshots
     with connect(deployment.source_url, deployment.source_setting) as connection:
-        faults = find_faults(connection, deployment, (USERS, PROJECTS, SCENES))
+        faults = find_faults(connection, deployment, (declared.users, declared.projects, declared.scenes))
     with connect(deployment.publish_url, deployment.publish_setting) as connection:
-        faults += find_faults(connection, deployment, (TEMPLATE_ROWS, TEMPLATE_SCENES))
+        faults += find_faults(connection, deployment, (declared.templates, declared.template_scenes))
         refuse_faults(deployment, faults)
         store = Store.of(connection, deployment)
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from community_pipelines.databases.connections import Connection, retried, writing
 from community_pipelines.databases.deployment import Deployment, Names
 from community_pipelines.databases.inspect import default_of, found_in
-from community_pipelines.platforms.bazaar.spec import PREVIEW_FRAME, TEMPLATE_ROWS, TEMPLATE_SCENES
+from community_pipelines.platforms.spec import Snapshots
 from community_pipelines.snapshots import wording
 from community_pipelines.snapshots.options import Options
 from community_pipelines.snapshots.project import Finding, Project
@@ -115,6 +115,7 @@ def decide(label: str, content: str, known: Known, options: Options, a_day: int)
 class Store:
     """The gallery's tables as they are in one database: their names, which columns, and the app's preview frame."""
 
+    declared: Snapshots
     names: Names
     preview_frame: int
     _texts: dict[str, bytes] = field(default_factory=dict)
@@ -122,8 +123,10 @@ class Store:
     @classmethod
     def of(cls, connection: Connection, deployment: Deployment) -> Store:
         """The gallery of that database, which is asked for what it has; its tables have to be there."""
-        default = default_of(connection, deployment, TEMPLATE_SCENES, "preview_frame")
-        return cls(found_in(connection, deployment).names, PREVIEW_FRAME if default is None else int(default))
+        declared = deployment.snapshots
+        default = default_of(connection, deployment, declared.template_scenes, "preview_frame")
+        frame = declared.preview_frame if default is None else int(default)
+        return cls(declared, found_in(connection, deployment).names, frame)
 
     def known(self, connection: Connection, keys: Sequence[str]) -> dict[str, list[Version]]:
         """The versions of each project that has any."""
@@ -156,7 +159,7 @@ class Store:
                 return retried(transaction)
             except errors.UniqueViolation as error:
                 # The slug is another template's; anything else was written meanwhile, and is seen the next time.
-                longer += error.diag.table_name == self.names.parts(TEMPLATE_ROWS)[1]
+                longer += error.diag.table_name == self.names.parts(self.declared.templates)[1]
             except errors.ForeignKeyViolation:
                 message = "its owner, the project or a scene of it was deleted meanwhile: nothing was written"
                 finding = Finding(project.title, "source-gone", message)
@@ -227,15 +230,13 @@ class Store:
 
     @property
     def _scene_columns(self) -> list[str]:
-        return [one.name for one in self.names.present(TEMPLATE_SCENES) if one.name in _SCENE_VALUES]
+        return [one.name for one in self.names.present(self.declared.template_scenes) if one.name in _SCENE_VALUES]
 
     def _fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {
-            "templates": self.names.table(TEMPLATE_ROWS),
-            "scenes": self.names.table(TEMPLATE_SCENES),
-        }
-        fields |= {f"template_{c.name}": self.names.column(TEMPLATE_ROWS, c.name) for c in TEMPLATE_ROWS.columns}
-        added = (self.names.column(TEMPLATE_SCENES, name) for name in self._scene_columns)
+        templates, scenes = self.declared.templates, self.declared.template_scenes
+        fields: dict[str, Any] = {"templates": self.names.table(templates), "scenes": self.names.table(scenes)}
+        fields |= {f"template_{c.name}": self.names.column(templates, c.name) for c in templates.columns}
+        added = (self.names.column(scenes, name) for name in self._scene_columns)
         fields["scene_columns"] = sql.SQL(", ").join(added)
         return fields
 

@@ -59,6 +59,7 @@ BAZAAR = Platform(
     streams=APP.streams,
     dimensions=APP.dimensions,
     counter_tables=(COUNTERS,),
+    watched="community_events",
     snapshots=Snapshots(
         users=APP.others["bazaar_snapshots"]["users"],
         projects=APP.others["bazaar_snapshots"]["projects"],
@@ -68,7 +69,4 @@ BAZAAR = Platform(
         changes=("status", "updated_at"),
     ),
 )
-
-USERS, PROJECTS, SCENES = BAZAAR.snapshots.users, BAZAAR.snapshots.projects, BAZAAR.snapshots.scenes  # type: ignore
-TEMPLATE_ROWS, TEMPLATE_SCENES = BAZAAR.snapshots.templates, BAZAAR.snapshots.template_scenes  # type: ignore
-EVENTS_TABLE = BAZAAR.table("community_events")
+PLATFORM = BAZAAR

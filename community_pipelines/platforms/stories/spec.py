@@ -59,6 +59,7 @@ STORIES = Platform(
     streams=APP.streams,
     dimensions=APP.dimensions,
     counter_tables=(TOPIC_COUNTERS, IDEA_COUNTERS, SCENE_COUNTERS),
+    watched="scene_views",
     partitioned=(
         PartitionedTable(APP.table("jobs"), "created_at", archive_after_months=6),
         PartitionedTable(APP.table("segments"), "created_at", archive_after_months=None),
@@ -73,3 +74,4 @@ STORIES = Platform(
         ),
     ),
 )
+PLATFORM = STORIES

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from community_pipelines.samples.spec import Sample, SampleError, Size, option
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from community_pipelines.samples.loading import Work
 
 # Ingest publishes a limited number of templates for an owner and day, and it publishes all of these on one.
@@ -36,28 +34,10 @@ class GallerySize(Size):
 
 
 def publish_flagged(work: Work) -> None:
-    """One run of the job that makes templates, over what is flagged.
+    """One run of the job that makes templates, over what is flagged. LaunchError when it failed; what it made stays."""
+    from community_pipelines.orchestration.template_snapshots import publish_flagged as publish
 
-    Raises LaunchError when a project was rejected or the run failed; what was published before stays.
-    """
-    from community_pipelines.orchestration import template_snapshots as snapshots
-    from community_pipelines.orchestration.definitions import build_definitions
-    from community_pipelines.orchestration.launch import LaunchError, launch_job
-    from community_pipelines.orchestration.runtime import dagster_instance
-
-    done = 0
-
-    def watch(event: dg.DagsterEvent) -> None:
-        nonlocal done
-        if event.is_step_materialization:
-            done += 1
-            work.progress("templates", done, work.size.templates)
-
-    defs = build_definitions(work.settings)
-    with dagster_instance(work.settings) as opened:
-        result = launch_job(defs, opened, snapshots.JOB, snapshots.run_config(flagged=True), watch)
-    if not result.success:
-        raise LaunchError(f"run {result.run_id[:8]} of {snapshots.JOB} failed: {result.message}")
+    publish(work.settings, work.place.platform, lambda done: work.progress("templates", done, work.size.templates))
 
 
 def fill(work: Work, publish: Callable[[Work], None] = publish_flagged) -> None:
