@@ -2,8 +2,7 @@
 
 People come in visits and look at a few templates one after the other. A look is a view, perhaps followed by a click, a
 prompt, a favorite, a use or a mix; only those who are signed in do more than view and click. Crawlers walk through all.
-What connects days are favorites, which are taken back, given again, given twice. And the log has what real ones have:
-kinds and sources that nobody declared, values missing, rows that arrive late.
+Favorites connect days: taken back, given again, given twice. And the log is as odd and as late as real ones are.
 """
 
 from __future__ import annotations
