@@ -46,8 +46,9 @@ check: lint types test  ## Format, lint, types, tests
 bench: $(ENV)  ## Speed and memory against floors measured in the same run
 	.venv/bin/python -m benchmarks
 
-dictionary: $(ENV)  ## Write the pages of docs/ anew
+dictionary: $(ENV)  ## Write the pages of docs/ and the snapshot of the graph anew
 	.venv/bin/python -m community_pipelines.pages
+	.venv/bin/python tests/test_graph.py
 
 stop: $(ENV)  ## Stop the embedded PostgreSQL
 	$(COMMUNITY) stop

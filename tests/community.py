@@ -20,7 +20,6 @@ from click.testing import CliRunner, Result
 
 from community_pipelines.cli import main
 from community_pipelines.databases.deployment import Deployment, deployment
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.embedded.postgres import EmbeddedServer, database_url
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.steps import DayResult
@@ -31,8 +30,8 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.declared import MODELS_FOLDER
 from community_pipelines.settings import Settings, load
 from tests.declared import GALLERY_STEPS as STEPS
+from tests.prepared import prepared
 
-SQL = Path(__file__).parents[1] / "sql" / "bazaar"
 PUBLISHED = {
     "community_metrics_daily": "template_id, day, event_type",
     "community.community_template_activity_daily": "template_id, day",
@@ -113,8 +112,7 @@ class Community:
 
     def create(self) -> Community:
         """Makes the tables, ours too, and the users and templates."""
-        migrate(self.url, SQL / "app")
-        migrate(self.url, SQL / "pipeline")
+        prepared(self.url, "bazaar")
         self.rows("insert into \"bazaar-vid_user\" (id) select 'user ' || n from generate_series(0, 6) as n")
         self.rows(
             """

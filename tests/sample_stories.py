@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.embedded.sample_stories import StoriesReport, StoriesSize, load
+from tests.prepared import prepared
 from tests.sample import rows
 
-SQL = Path(__file__).parents[1] / "sql" / "stories"
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 FIRST = date(2026, 2, 20)
 SMALL = StoriesSize(
@@ -38,9 +36,7 @@ def fill(
 
 def made(url: str) -> str:
     """The URL, with the tables of the app and our own created."""
-    for kind in ("app", "pipeline"):
-        migrate(url, SQL / kind)
-    return url
+    return prepared(url, "stories")
 
 
 def contents(url: str) -> list[list[tuple[Any, ...]]]:

@@ -276,9 +276,11 @@ class TestMigrate:
         monkeypatch.setenv("COMMUNITY_BAZAAR__SOURCE_URL", database)
         first = community("migrate", "--platform", "bazaar", "--app")
         assert "applied bazaar/app/0001_users.sql" in first.output
-        assert "applied bazaar/pipeline/0001_publications.sql" in first.output
+        assert "applied sql/pipeline/0001_publications.sql" in first.output
         second = community("migrate", "--platform", "bazaar", "--app")
-        assert second.output == "bazaar/app: nothing to apply\nbazaar/pipeline: nothing to apply\n"
+        assert second.output == (
+            "bazaar/app: nothing to apply\nbazaar/pipeline: nothing to apply\nbazaar/tables: nothing to apply\n"
+        )
 
     def test_the_tables_of_an_app_are_left_alone(
         self, gallery: Community, database: str, monkeypatch: pytest.MonkeyPatch

@@ -1,22 +1,19 @@
-"""Where two places must agree on a table: contracts and migrations, `sources.yml` and the platform's declaration."""
+"""Where two places must agree on a table: contract and published table, `sources.yml` and the declared streams."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import psycopg
 import pyarrow as pa
 import pytest
 
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.flow.flows import FLOWS
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.lake.writer import schema_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.spec import Platform
 from tests.model_cases import tables
+from tests.prepared import prepared
 
-SQL = Path(__file__).parents[1] / "sql"
 MODELS = [(one.platform.name, step.name) for one in FLOWS for step in one.steps if isinstance(step, SqlModel)]
 IN_POSTGRES = {"varchar": "character varying", "double": "double precision"}
 
@@ -25,8 +22,7 @@ IN_POSTGRES = {"varchar": "character varying", "double": "double precision"}
 def test_a_contract_has_the_columns_of_the_table_that_it_is_published_to(
     database: str, platform: str, model: str
 ) -> None:
-    migrate(database, SQL / platform / "app")
-    migrate(database, SQL / platform / "pipeline")
+    prepared(database, platform)
     contract = load_model(platform, model).contract
     with psycopg.connect(database) as connection:
         found = connection.execute(

@@ -272,3 +272,11 @@ def test_a_wrong_declaration_is_refused_by_file_and_table(
     with pytest.raises(DeclarationError) as refused:
         read(tmp_path, SOURCES.replace(instead_of, written, 1))
     assert said in str(refused.value)
+
+
+def test_a_measure_of_a_day_takes_no_where_because_it_is_an_aggregate() -> None:
+    table = TABLE.replace("row_rule:", "day_in_range:").replace(
+        "expression: x is not null", "measure: count(*), low: 1"
+    )
+    with pytest.raises(DeclarationError, match=r"takes no where; write it into its measure"):
+        read_data_tests(yaml.safe_load(table.replace("{severity: warn}", "{where: x > 1}")), "here")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,9 +14,9 @@ from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor.definer_functions import definer_functions
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, opened
+from tests.prepared import SQL, prepared
 
-SQL = Path(__file__).parent.parent / "sql"
-PLATFORMS = sorted(path.name for path in SQL.iterdir())
+PLATFORMS = sorted(path.parent.name for path in SQL.glob("*/app"))
 
 # The columns that the trigger of jobs looks at, on a table that any role may make.
 _OWN_TABLE = "create temporary table mine (idempotency_key text, id uuid, created_at timestamptz)"
@@ -65,8 +64,7 @@ def keys(database: str) -> str:
 def test_no_function_that_runs_as_its_owner_is_for_everybody_or_follows_a_search_path(
     database: str, platform: str
 ) -> None:
-    for kind in ("app", "pipeline"):
-        migrate(database, SQL / platform / kind)
+    prepared(database, platform)
     with psycopg.connect(database) as connection:
         doors = connection.execute(
             """

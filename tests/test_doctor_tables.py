@@ -16,7 +16,6 @@ from community_pipelines.counters.drift import measure
 from community_pipelines.databases.connections import DatabaseError, connect
 from community_pipelines.databases.deployment import Deployment, deployment
 from community_pipelines.databases.inspect import found_in
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.doctor import rights, tables
 from community_pipelines.doctor.examine import models_of
 from community_pipelines.doctor.reach import Database, opened
@@ -26,9 +25,10 @@ from community_pipelines.platforms.bazaar.spec import BAZAAR, COUNTERS
 from community_pipelines.snapshots import ingest
 from community_pipelines.snapshots.checks import examine_tables
 from community_pipelines.snapshots.options import Options
-from tests.community import SQL, Community, community, span
+from tests.community import Community, community, span
 from tests.declared import GALLERY_STEPS as STEPS
 from tests.patient import FIRST, Patient, admitted, one, subjects
+from tests.prepared import PIPELINE, with_ours
 
 MAPPED = {
     "tables": {"community_events": "public.bazaar-vid_community_event"},
@@ -84,7 +84,7 @@ def test_the_minimum_grants_are_enough_for_nights_corrections_and_ingest_on_mapp
     grants = app.says("minimum grants", bazaar=urls).advice
     before, after = grants.split("-- after `community migrate`")
     app.run(*before.splitlines()[1:])
-    migrate(app.url_of(publisher), SQL / "pipeline")
+    with_ours(app.url_of(publisher), "bazaar")
     app.run(*after.strip().splitlines(), role=publisher)
     assert subjects(app.examine(bazaar=urls), "problem") == set()
 
@@ -245,7 +245,7 @@ def test_a_role_that_may_not_make_the_schema_is_given_the_statement(app: Patient
     schema = app.says("schema community", bazaar={"publish_url": app.url_of(publisher)})
     assert (schema.level, "may not make it" in schema.seen) == ("problem", True)
     app.paste(schema.advice)
-    migrate(app.url_of(publisher), SQL / "pipeline")
+    with_ours(app.url_of(publisher), "bazaar")
 
 
 def test_policies_that_hide_rows_from_the_reading_role_are_a_warning(app: Patient) -> None:
@@ -264,15 +264,32 @@ def test_pending_migrations_are_a_problem_and_name_the_command(app: Patient) -> 
     app.run("delete from community.migrations where number >= 7")
     migrations = app.says("migrations")
     assert migrations.level == "problem"
-    assert "bazaar/pipeline/0007_community_template_trends.sql, bazaar/pipeline/0008" in migrations.seen
+    assert "sql/pipeline/0007_publication_requests.sql, sql/pipeline/0008" in migrations.seen
     assert migrations.advice.startswith("community migrate --platform bazaar  (with --dry-run")
+
+
+def test_published_tables_that_are_not_as_their_contracts_say_are_a_problem(app: Patient) -> None:
+    app.run("drop table community.community_template_trends", "drop index community.template_counters_daily_day_idx")
+    lacking = app.says("migrations")
+    assert (lacking.level, lacking.advice.split()[:4]) == ("problem", ["community", "migrate", "--platform", "bazaar"])
+    assert "table community.community_template_trends: made, indexed" in lacking.seen
+    assert "table community.template_counters_daily: indexed" in lacking.seen
+    with_ours(app.url, "bazaar")
+    app.run("alter table community.template_counters_daily add column of_a_colleague text")
+    sound = app.says("migrations")
+    assert sound.level == "ok"
+    assert "has of_a_colleague, which its contract does not name; left alone" in sound.seen
+    app.run("alter table community.template_counters_daily alter column uses_total type numeric")
+    refused = app.says("migrations")
+    assert refused.level == "problem"
+    assert "bazaar: column uses_total of community.template_counters_daily is numeric, its contract" in refused.seen
 
 
 def test_a_migration_that_was_changed_after_it_was_applied_is_a_problem(
     app: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "sql" / "bazaar" / "pipeline"
-    shutil.copytree(SQL / "pipeline", folder)
+    folder = tmp_path / "sql" / "pipeline"
+    shutil.copytree(PIPELINE, folder)
     monkeypatch.setattr(tables, "SQL_FOLDER", tmp_path / "sql")
     assert app.says("migrations").level == "ok"
     with (folder / "0003_counter_corrections.sql").open("a") as file:

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from community_pipelines.databases import migrations
@@ -22,10 +23,16 @@ from community_pipelines.databases.migrations import (
     pending,
     text,
 )
+from tests.prepared import PIPELINE, SQL, schema, with_ours
+from tests.test_state_before import restored
 
-SQL = Path(__file__).parent.parent / "sql"
 APP = SQL / "bazaar" / "app"
-PIPELINE = SQL / "bazaar" / "pipeline"
+# Retired files that added a column; every other one made the table of its name.
+ADDED_COLUMNS = {
+    "counter_corrections_reason": ("counter_corrections", "reason"),
+    "reconciliations_table_name": ("reconciliations", "table_name"),
+    "deletions_seen_rule": ("deletions_seen", "rule"),
+}
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -220,6 +227,84 @@ def test_the_printed_script_leaves_a_database_as_migrate_would(database: str) ->
 
 
 # A database whose app made its tables
+
+
+@pytest.fixture
+def of_before(database: str, folder: Path) -> Path:
+    """A folder whose two files stand for retired ones of two others, of which the first was applied here."""
+    migrate(database, folder)
+    rest = folder.parents[1] / "sql" / "pipeline"
+    rest.mkdir(parents=True)
+    lines = [f"{file.checksum}  shop/pipeline/{file.name}\n" for file in files(folder)]
+    (rest / "retired.sha256").write_text("".join(lines))
+    (rest / "0001_two.sql").write_text("create table two (id int);\n")
+    (rest / "0002_three.sql").write_text("create table three (id int);\n")
+    (rest / "0003_one.sql").write_text("create table one (id int);\n")
+    return rest
+
+
+def test_what_a_retired_file_has_made_is_noted_and_not_made_again(database: str, of_before: Path) -> None:
+    expected = [("0001_two.sql", "shop/pipeline/0002_two.sql"), ("0002_three.sql", ""),
+                ("0003_one.sql", "shop/pipeline/0001_one.sql")]  # fmt: skip
+    assert [(file.name, file.instead_of) for file in pending(database, of_before)] == expected
+    assert [(file.name, file.instead_of) for file in migrate(database, of_before)] == expected
+    assert migrate(database, of_before) == []
+    assert [(record.name, record.checksum) for record in applied(database, of_before)] == [
+        (file.name, file.checksum) for file in files(of_before)
+    ]
+
+
+def test_where_only_some_retired_files_were_applied_the_rest_is_made(database: str, of_before: Path) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("drop table two")
+        connection.execute("delete from community.migrations where number = 2")
+    assert [file.instead_of for file in migrate(database, of_before)] == ["", "", "shop/pipeline/0001_one.sql"]
+    assert {"public.one", "public.two", "public.three"} <= set(relations(database))
+
+
+def test_a_retired_file_of_another_text_is_refused_and_nothing_is_done(database: str, of_before: Path) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("update community.migrations set checksum = 'another' where number = 2")
+    before = relations(database)
+    with pytest.raises(
+        MigrationError, match=r"shop/pipeline/0002_two\.sql was applied to database .* is not listed in"
+    ):
+        migrate(database, of_before)
+    assert relations(database) == before
+
+
+@pytest.mark.parametrize("platform", ["bazaar", "stories"])
+@pytest.mark.parametrize("applied_then", [1, 4, 7, 13])
+def test_a_database_of_any_version_before_becomes_what_a_new_one_is(
+    database: str, platform: str, applied_then: int
+) -> None:
+    restored(database, platform)
+    with psycopg.connect(database) as connection:
+        _take_back(connection, platform, applied_then)
+    with_ours(database, platform)
+    upgraded = schema(database)
+    drop_ours(database)
+    with_ours(database, platform)
+    assert upgraded == schema(database)
+
+
+def drop_ours(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("drop schema community cascade")
+
+
+def _take_back(connection: psycopg.Connection, platform: str, last: int) -> None:
+    """Undoes the retired files after that number, as if the version of then had been the last one used."""
+    later = connection.execute(
+        "delete from community.migrations where folder = %s and number > %s returning name",
+        [f"{platform}/pipeline", last],
+    ).fetchall()
+    titles = {name[len("0001_") : -len(".sql")] for (name,) in later}
+    for title in titles - ADDED_COLUMNS.keys():
+        connection.execute(sql.SQL("drop table {}").format(sql.Identifier("community", title)))
+    for table, column in (ADDED_COLUMNS[title] for title in titles & ADDED_COLUMNS.keys()):
+        statement = sql.SQL("alter table if exists {} drop column {}")
+        connection.execute(statement.format(sql.Identifier("community", table), sql.Identifier(column)))
 
 
 @pytest.fixture

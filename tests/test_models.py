@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from community_pipelines.flow.flows import FLOWS
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs, sources_of
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.stories.spec import STORIES
 from tests.bazaar.gallery import Gallery
 from tests.flows import at, day, number
 from tests.model_cases import Case, Row, case_files, case_name, load_case, readable, write_case
 
-PLATFORMS = {platform.name: platform for platform in (BAZAAR, STORIES)}
+PLATFORMS = {one.platform.name: one.platform for one in FLOWS}
 FILES = case_files()
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from community_pipelines.databases.connections import connect
 from community_pipelines.databases.deployment import Deployment, Names
-from community_pipelines.databases.migrations import files, text
 from community_pipelines.lake.files import Lake, days_between
 from community_pipelines.lake.ledger import METADATA_KEY, Ledger
 from community_pipelines.maintenance.maintain import Line, Report, maintain
@@ -24,8 +23,8 @@ from community_pipelines.maintenance.partitions import month_of
 from community_pipelines.maintenance.pins import archived_days
 from community_pipelines.platforms.spec import Column, PartitionedTable, Platform, Stream, Table
 from community_pipelines.settings import PlatformSettings
+from tests.prepared import prepared
 
-SQL = Path(__file__).parents[1] / "sql" / "stories"
 _JOBS_TEXT = ("type", "status", "stage", "message", "input_text", "error_code", "error_message", "idempotency_key")
 _JOBS_NUMBERS = ("progress", "bible_version", "retry_count", "max_retries")
 # All that a job has, so that values of every kind are archived.
@@ -174,11 +173,7 @@ class Upkeep:
 
 def make_upkeep(url: str, lake: Path) -> Upkeep:
     """The app's tables and ours, without partitions."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for folder in ("app", "pipeline"):
-            # One script, where a migration by itself asks for its place in the record: a tenth of the time.
-            connection.execute(text(files(SQL / folder)).encode())
-    return Upkeep(url, Lake(lake))
+    return Upkeep(prepared(url, "stories"), Lake(lake))
 
 
 def said(report: Report, *whats: str) -> list[tuple[str, str]]:

@@ -20,6 +20,8 @@ from community_pipelines.databases.inspect import require_tables
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import Request, make_plan, requests
 from community_pipelines.lake.files import Lake
+from community_pipelines.models import published_tables
+from community_pipelines.models.project import load_models
 from community_pipelines.orchestration.storage import dagster_instance
 from community_pipelines.quality import withheld
 from community_pipelines.settings import CONFIG_FILE, Settings
@@ -35,8 +37,8 @@ ROUNDS = 4
 
 
 def sql_folder(platform: str, kind: str) -> Path:
-    """Where a platform's migrations are; `kind` is app or pipeline."""
-    return SQL_FOLDER / platform / kind
+    """Where migrations are; `kind` is app, which every platform has for itself, or pipeline, which is once for all."""
+    return SQL_FOLDER / kind if kind == "pipeline" else SQL_FOLDER / platform / kind
 
 
 def app_tables(place: Deployment) -> list[str]:
@@ -44,10 +46,17 @@ def app_tables(place: Deployment) -> list[str]:
     return sorted({".".join(place.names.parts(table)) for table in place.platform.all_tables})
 
 
-def prepare_embedded(place: Deployment) -> list[migrations.Migration]:
-    """Creates what is missing on the embedded database: the app's tables and ours."""
-    done = migrations.migrate(place.publish_url, sql_folder(place.platform.name, "app"))
-    return done + migrations.migrate(place.publish_url, sql_folder(place.platform.name, "pipeline"))
+def prepare_embedded(place: Deployment) -> list[str]:
+    """Creates what is missing on the embedded database, the app's tables and ours; names what that was."""
+    return prepare(place.publish_url, place.platform.name)
+
+
+def prepare(url: str, platform: str) -> list[str]:
+    """Creates what an empty database of the platform lacks: the app's tables, our records, the published tables."""
+    files = [one for kind in ("app", "pipeline") for one in migrations.migrate(url, sql_folder(platform, kind))]
+    tables = published_tables.migrate(url, platform, load_models(platform))
+    tables.require()
+    return [*(f"{one.folder}/{one.name}" for one in files), *(one.table for one in tables.changes)]
 
 
 def require_ready(settings: Settings, place: Deployment) -> None:

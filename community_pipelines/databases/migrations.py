@@ -1,10 +1,14 @@
 """Applies the numbered SQL files of a folder to a database, each file once and never changed after.
 
 Here: reading such a folder, its record in `community.migrations`, applying what is missing. Not here: the
-SQL itself (`sql/<platform>/app` and `sql/<platform>/pipeline`) and which database a folder is meant for.
+SQL itself (`sql/<platform>/app` and `sql/pipeline`), which database a folder is meant for, and published tables,
+which follow their contracts (models/published_tables.py).
 
 A file, the record with its checksum and the lock share one transaction, so a failing file leaves nothing
 behind, runs that meet wait for each other, and a transaction pooler in between does no harm.
+
+A folder may hold `retired.sha256`: files of other folders that databases of before were made with and that are gone.
+Where one was applied, the file of the same name in this folder is recorded instead of applied.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +25,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from community_pipelines.databases.connections import open_session
+from community_pipelines.databases.connections import Connection, open_session
 from community_pipelines.errors import ExplainedError
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -41,7 +45,7 @@ create table if not exists community.migrations (
     primary key (folder, number)
 );
 comment on table community.migrations is 'SQL files that were applied to this database.';
-comment on column community.migrations.folder is 'Platform and kind of the file, such as bazaar/pipeline.';
+comment on column community.migrations.folder is 'Folder of the file, such as bazaar/app or sql/pipeline.';
 comment on column community.migrations.number is 'Number in the file''s name.';
 comment on column community.migrations.name is 'Name of the file.';
 comment on column community.migrations.checksum is 'SHA-256 of the file, with line ends as \\n.';
@@ -65,17 +69,21 @@ class MigrationError(ExplainedError):
 
 @dataclass(frozen=True)
 class Migration:
-    """One SQL file. `checksum` is the SHA-256 of its text with line ends as \\n."""
+    """One SQL file. `checksum` is the SHA-256 of its text with line ends as \\n.
+
+    `instead_of` names the retired file that has made the same in this database; then `sql` does nothing.
+    """
 
     number: int
     name: str
     path: Path
     sql: str
     checksum: str
+    instead_of: str = ""
 
     @property
     def folder(self) -> str:
-        """The history that the file belongs to: platform and kind, such as `bazaar/pipeline`."""
+        """The history that the file belongs to: its folder, such as `bazaar/app` or `sql/pipeline`."""
         return _history_of(self.path.parent)
 
 
@@ -119,7 +127,7 @@ def applied(url: str, folder: Path) -> list[Applied]:
 
     Raises MigrationError when the database cannot be read.
     """
-    with _connection(url) as connection, _transaction(connection):
+    with session(url) as connection, transaction(connection):
         return _records(connection, _history_of(folder))
 
 
@@ -129,7 +137,7 @@ def pending(url: str, folder: Path, absent: Sequence[str] = ()) -> list[Migratio
     Raises MigrationError as `migrate` does.
     """
     migrations = files(folder)
-    with _connection(url) as connection, _transaction(connection):
+    with session(url) as connection, transaction(connection):
         return _missing(connection, migrations, absent)
 
 
@@ -144,9 +152,9 @@ def migrate(url: str, folder: Path, absent: Sequence[str] = ()) -> list[Migratio
     """
     migrations = files(folder)
     done: list[Migration] = []
-    with _connection(url) as connection:
+    with session(url) as connection:
         while True:
-            with _transaction(connection, writes=True):
+            with transaction(connection, writes=True):
                 missing = _missing(connection, migrations, absent)
                 if not missing:
                     return done
@@ -160,7 +168,7 @@ def app_tables_present(url: str, tables: Sequence[str]) -> list[str]:
     A name is `schema.table`, or `table` for one on the connection's search path. The part after the first dot
     is the table's exact name, without quotes, such as `public.bazaar-vid_community_event`.
     """
-    with _connection(url) as connection, _transaction(connection):
+    with session(url) as connection, transaction(connection):
         return _present(connection, tables)
 
 
@@ -185,7 +193,11 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
         connection.execute(migration.sql.encode())
         connection.execute(_record(migration))
     except psycopg.Error as error:
-        raise _explained(error, connection.info.dbname, migration) from error
+        position = int(error.diag.statement_position or 0)
+        line = f", line {migration.sql.count(chr(10), 0, position) + 1}" if position else ""
+        what = f"{migration.path}{line}: {said(error)}, in database {connection.info.dbname}."
+        next_step = "Remove what it ran into or correct the file, then migrate again."
+        raise explained(error, f"{what} Nothing of this file was kept.", next_step) from error
 
 
 def _record(migration: Migration) -> sql.Composed:
@@ -217,7 +229,39 @@ def _missing(connection: psycopg.Connection, migrations: Sequence[Migration], ab
                 f"{record.applied_at:%Y-%m-%d %H:%M} UTC: restore it (git checkout) and write the change as "
                 f"a new file, {len(migrations) + 1:04d}_name.sql."
             )
-    return list(by_number.values())
+    done = _retired(connection, migrations[0].path.parent) if by_number else {}
+    return [_recorded_only(one, done.get(_title(one.name), "")) for one in by_number.values()]
+
+
+def _retired(connection: psycopg.Connection, folder: Path) -> dict[str, str]:
+    """The retired files that were applied: name without its number → folder and name."""
+    listed = folder / "retired.sha256"
+    if not listed.exists():
+        return {}
+    checksums = {name: checksum for checksum, name in map(str.split, listed.read_text().splitlines())}
+    done = {}
+    for history in sorted({name.rpartition("/")[0] for name in checksums}):
+        for record in _records(connection, history):
+            name = f"{history}/{record.name}"
+            if checksums.get(name) != record.checksum:
+                raise MigrationError(
+                    f"{name} was applied to database {connection.info.dbname} on {record.applied_at:%Y-%m-%d %H:%M} "
+                    f"UTC with a text that is not listed in {listed}: what it made is not known here. Correct its "
+                    "record in community.migrations where the tables are as that file makes them, or use the version "
+                    "of the project that has it."
+                )
+            done[_title(record.name)] = name
+    return done
+
+
+def _title(name: str) -> str:
+    return name.partition("_")[2]
+
+
+def _recorded_only(migration: Migration, retired: str) -> Migration:
+    if not retired:
+        return migration
+    return replace(migration, sql=f"-- {retired} has made this here\n", instead_of=retired)
 
 
 def _records(connection: psycopg.Connection, folder: str) -> list[Applied]:
@@ -251,7 +295,7 @@ def _history_of(folder: Path) -> str:
 
 
 @contextmanager
-def _connection(url: str) -> Iterator[psycopg.Connection]:
+def session(url: str) -> Iterator[Connection]:
     """A session of its own; every database error in it becomes a MigrationError."""
     try:
         given = conninfo_to_dict(url)
@@ -264,11 +308,13 @@ def _connection(url: str) -> Iterator[psycopg.Connection]:
         with open_session(url, timeout=int(given.get("connect_timeout") or 10)) as connection:
             yield connection
     except psycopg.Error as error:
-        raise _explained(error, str(given.get("dbname", given.get("user", "?"))), None) from error
+        what = f"database {given.get('dbname', given.get('user', '?'))}: {said(error)}."
+        next_step = "Check that the server runs and that the URL names the right host, database and role."
+        raise explained(error, what, next_step) from error
 
 
 @contextmanager
-def _transaction(connection: psycopg.Connection, writes: bool = False) -> Iterator[None]:
+def transaction(connection: psycopg.Connection, writes: bool = False) -> Iterator[None]:
     """One transaction; one that writes also holds the lock and has the history table."""
     with connection.transaction():
         if writes:
@@ -282,16 +328,13 @@ def _transaction(connection: psycopg.Connection, writes: bool = False) -> Iterat
         yield
 
 
-def _explained(error: psycopg.Error, database: str, migration: Migration | None) -> MigrationError:
-    reason = error.diag.message_primary or " ".join(str(error).split("\n\t")[0].split())
-    if migration is None:
-        what = f"database {database}: {reason}."
-        next_step = "Check that the server runs and that the URL names the right host, database and role."
-    else:
-        position = int(error.diag.statement_position or 0)
-        line = f", line {migration.sql.count(chr(10), 0, position) + 1}" if position else ""
-        what = f"{migration.path}{line}: {reason}, in database {database}. Nothing of this file was kept."
-        next_step = "Remove what it ran into or correct the file, then migrate again."
+def said(error: psycopg.Error) -> str:
+    """What PostgreSQL says, on one line."""
+    return error.diag.message_primary or " ".join(str(error).split("\n\t")[0].split())
+
+
+def explained(error: psycopg.Error, what: str, next_step: str) -> MigrationError:
+    """The error for people; `next_step` is said where its kind alone does not tell a better one."""
     for kind, advice in _NEXT_STEP.items():
         if isinstance(error, kind):
             next_step = advice

@@ -198,7 +198,7 @@ class _Patient:
         else:
             yield from _answers(database, "publish version", lambda: _version(database, connection, writes=True))
         yield from _answers(database, "publish server", lambda: servers.primary(database, connection))
-        migrated, pending = tables.migrated(database, ("app", "pipeline") if self.embedded else ("pipeline",))
+        migrated, pending = tables.migrated(database, self.embedded, self.models)
         yield migrated
         writes = [*rights.publishing_needs(place, self.models), *rights.own_needs(place.platform, self.models)]
         yield from _answers(database, "schema community", lambda: rights.own_schema(database, connection, pending))

@@ -14,6 +14,7 @@ from community_pipelines.databases.deployment import Deployment
 from community_pipelines.databases.inspect import find_faults, found_in
 from community_pipelines.doctor.diagnosis import Diagnosis
 from community_pipelines.doctor.reach import Database, ask
+from community_pipelines.models import published_tables
 from community_pipelines.models.project import Model
 from community_pipelines.platforms.spec import Stream, Table
 from community_pipelines.shipped import shipped
@@ -65,21 +66,26 @@ def _without(connection: Connection, deployment: Deployment, tables: Sequence[Ta
     return f"; this app has no {', '.join(dict.fromkeys(absent))}, which is optional" if absent else ""
 
 
-def migrated(database: Database, kinds: Sequence[str]) -> tuple[Diagnosis, bool]:
-    """Whether the SQL files of those kinds (`app`, `pipeline`) are applied and unchanged; and whether any is not."""
+def migrated(database: Database, app: bool, models: Sequence[Model]) -> tuple[Diagnosis, bool]:
+    """Whether the SQL files, with `app` also the app's, are applied and unchanged, and the published tables as their
+    contracts say; and whether any is not."""
     platform, subject = database.platform, "migrations"
     pending: list[migrations.Migration] = []
     try:
-        for kind in kinds:
-            pending += migrations.pending(database.url, SQL_FOLDER / platform / kind)
+        for folder in ([SQL_FOLDER / platform / "app"] if app else []) + [SQL_FOLDER / "pipeline"]:
+            pending += migrations.pending(database.url, folder)
+        tables = published_tables.plan(database.url, platform, models)
+        tables.require()
     except migrations.MigrationError as error:
         advice = f"settle that, then `community migrate --platform {platform}`"
         return Diagnosis(platform, subject, "problem", str(error), advice), False
-    if not pending:
-        return Diagnosis(platform, subject, "ok", "all are applied"), False
-    seen = f"not applied: {', '.join(f'{one.folder}/{one.name}' for one in pending)}"
-    app = " --app" if any(one.folder.endswith("/app") for one in pending) else ""
-    advice = f"community migrate --platform {platform}{app}  (with --dry-run it prints the SQL)"
+    if not pending and not tables.changes:
+        return Diagnosis(platform, subject, "ok", " ".join(["all are applied", *tables.notes])), False
+    names = [f"{one.folder}/{one.name}" for one in pending]
+    names += [f"table {published_tables.SCHEMA}.{one.table}: {', '.join(one.does)}" for one in tables.changes]
+    seen = f"not applied: {', '.join(names)}"
+    more = " --app" if any(one.folder.endswith("/app") for one in pending) else ""
+    advice = f"community migrate --platform {platform}{more}  (with --dry-run it prints the SQL)"
     return Diagnosis(platform, subject, "problem", seen, advice), True
 
 

@@ -112,6 +112,8 @@ def _data_test(test: Any, where: str, column: str | None) -> DataTest:
         )
     if kind in ("in_range", "day_in_range") and not {"low", "high"} & set(arguments):
         raise DeclarationError(f"{where}: {name} ({kind}) needs low, high or both")
+    if kind == "day_in_range" and "where" in config:
+        raise DeclarationError(f"{where}: {name} ({kind}) takes no where; write it into its measure: filter (where …)")
     severity = config.get("severity", "error")
     if severity not in SEVERITIES:
         raise DeclarationError(f"{where}: {name} has severity {severity!r}; expected error or warn")

@@ -64,11 +64,11 @@ def broken_sql(test: DataTest, parent: str = "") -> str:
     elif test.kind == "not_null":
         broken = f"{column} is null"
     elif test.kind == "relationships":
-        broken = f"{column} is not null and {parent}.key is null"
+        broken = f"{column} is not null and {parent}_key is null"
     elif test.kind == "row_rule":
         broken = f"not ({test.argument('expression')})"
     elif test.kind == "same_as_parent":
-        broken = f"{parent}.value <> {column}"
+        broken = f"{parent}_value <> {column}"
     else:
         raise QualityError(f"{test.name}: {test.kind} is no test of single rows")
     return f"({broken}) and ({test.where})" if test.where else broken
@@ -88,12 +88,11 @@ def _measured(
     measures, joins = list(promised), []
     for number, one in enumerate(one for one in tests if one.kind != GRAIN_TEST):
         if one.kind == "day_in_range":
-            rows = f" filter (where {one.where})" if one.where else ""
-            measures.append((one.name, f"{one.argument('measure')}{rows}"))
+            measures.append((one.name, str(one.argument("measure"))))
             continue
         parent = f"parent_{number}"
         if one.parent:
-            joins.append(f"left join {_parent(engine, one)} as {parent} on {parent}.key = rows.{_key(one)}")
+            joins.append(f"left join {_parent(engine, one, parent)} on {parent}_key = rows.{_key(one)}")
         measures.append((one.name, f"count(*) filter (where {broken_sql(one, parent)})"))
     listed = ", ".join(f'{expression} as "{name}"' for name, expression in measures)
     if not listed:
@@ -114,15 +113,17 @@ def _key(test: DataTest) -> str:
     return f'"{test.argument("key") or test.argument("column_name")}"'
 
 
-def _parent(engine: Engine, test: DataTest) -> str:
-    """A dimension by its key, with the value that a row's is compared with; one row of each key, whatever it holds."""
+def _parent(engine: Engine, test: DataTest, name: str) -> str:
+    """A dimension by its key, with the value that a row's is compared with; one row of each key, whatever it holds.
+    Its columns have names that no row has."""
     (dimension,) = (one for one in engine.platform.dimensions if one.name == test.parent)
-    declared = declared_columns([dimension.table.column(name) for name in dimension.columns])
+    declared = declared_columns([dimension.table.column(column) for column in dimension.columns])
     table = parquet(engine.dimension(dimension.name), declared)
-    key = f'"{test.argument("field")}" as key'
+    key = f'"{test.argument("field")}" as {name}_key'
     if test.kind == "relationships":
         return f"(select distinct {key} from {table})"
-    return f'(select {key}, any_value("{test.argument("column_name")}") as value from {table} group by key)'
+    value = f'any_value("{test.argument("column_name")}") as {name}_value'
+    return f"(select {key}, {value} from {table} group by {name}_key)"
 
 
 def _by_day(engine: Engine, query: str, empty: str, files: Mapping[date, Path]) -> pd.DataFrame:

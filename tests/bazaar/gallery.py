@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from community_pipelines import settings as configuration
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.platforms.bazaar.spec import BAZAAR
 from community_pipelines.platforms.spec import Platform
@@ -20,6 +19,7 @@ from tests.declared import GALLERY_STEPS
 if TYPE_CHECKING:
     pass
 from tests.flows import START, DailyFlow, number
+from tests.prepared import prepared
 
 SQL = Path(__file__).parents[2] / "sql" / "bazaar"
 STEPS: tuple[PlatformStep, ...] = GALLERY_STEPS
@@ -55,9 +55,7 @@ CACHED_COUNTERS = "select id, views_count, favorites_count, uses_count from comm
 
 def migrated(url: str) -> str:
     """The same URL, with the app's tables and ours in the database."""
-    migrate(url, SQL / "app")
-    migrate(url, SQL / "pipeline")
-    return url
+    return prepared(url, "bazaar")
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from community_pipelines.databases.migrations import files, migrate
+from community_pipelines.databases.migrations import files
 from tests.lint_sql import problems
+from tests.prepared import SQL, prepared
 
-SQL = Path(__file__).parents[2] / "sql"
 APP = SQL / "bazaar" / "app"
-PIPELINE = SQL / "bazaar" / "pipeline"
-FOLDERS = sorted(path for path in SQL.glob("*/*") if path.is_dir())
+FOLDERS = sorted({path.parent for path in SQL.rglob("*.sql")})
 SCHEMA_OF_KIND = {"app": "public", "pipeline": "community"}
 # What a platform's app keeps by triggers and functions is part of its seed; ours needs neither.
 ALSO_IN_FOLDER = {"stories/app": ("CreateFunctionStmt", "CreateTrigStmt")}
@@ -30,7 +29,7 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-@pytest.mark.parametrize("path", sorted(SQL.glob("*/*/*.sql")), ids=lambda path: str(path.relative_to(SQL)))
+@pytest.mark.parametrize("path", sorted(SQL.rglob("*.sql")), ids=lambda path: str(path.relative_to(SQL)))
 def test_every_migration_only_adds_to_its_own_schema(path: Path) -> None:
     folder = str(path.parent.relative_to(SQL))
     script = path.read_text() + (CLOSED_BY[path.name].read_text() if path.name in CLOSED_BY else "")
@@ -90,7 +89,7 @@ def test_the_linter_allows_a_new_column_and_an_index_beside_a_new_table() -> Non
 
 @pytest.mark.parametrize("path", FOLDERS, ids=lambda path: str(path.relative_to(SQL)))
 def test_every_folder_is_numbered_from_1_without_a_gap(path: Path) -> None:
-    assert [migration.number for migration in files(path)] == list(range(1, len(list(path.iterdir())) + 1))
+    assert [migration.number for migration in files(path)] == list(range(1, len(list(path.glob("*.sql"))) + 1))
 
 
 # Types and defaults as PostgreSQL writes them back.
@@ -187,9 +186,7 @@ INDEXES_OF_OURS = {
 @pytest.fixture
 def migrated(database: str) -> str:
     """A database with the app's tables and the pipeline's."""
-    migrate(database, APP)
-    migrate(database, PIPELINE)
-    return database
+    return prepared(database, "bazaar")
 
 
 def test_the_apps_tables_are_those_of_seed_001(migrated: str) -> None:

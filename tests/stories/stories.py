@@ -11,15 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from community_pipelines import settings as configuration
-from community_pipelines.databases.migrations import migrate
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.steps import DayResult
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.platforms.stories.spec import STORIES
 from tests.declared import STORY_STEPS
 from tests.flows import START, DailyFlow, day, number
+from tests.prepared import prepared
 
-SQL = Path(__file__).parents[2] / "sql" / "stories"
 STEPS: tuple[PlatformStep, ...] = STORY_STEPS
 ANN, BOB, CEM = number(1), number(2), number(3)
 TOPIC, IDEA, SCENE, OTHER = number(10), number(20), number(30), number(31)
@@ -122,8 +121,7 @@ class Stories(DailyFlow):
 
 def make_stories(url: str, home: Path, *, stories: Mapping[str, Any] | None = None, **settings: Any) -> Stories:
     """Story videos on an empty database; all is a day older than the first day, and nothing has happened yet."""
-    migrate(url, SQL / "app")
-    migrate(url, SQL / "pipeline")
+    prepared(url, "stories")
     own = {"source_url": url, "counters": "apply", "drift_limit": 1e9, **(stories or {})}
     made = Stories(url, configuration.load(home=home, start_date=START, stories=own, **settings))
     for month in range(1, 4):

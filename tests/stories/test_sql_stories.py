@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from pglast import ast, parse_sql
-from pglast.stream import RawStream
 
 from community_pipelines.databases.migrations import migrate
 from tests.lint_sql import problems
+from tests.prepared import SQL, prepared
 from tests.stories.seed_002 import COLUMNS, CONSTRAINTS, INDEXES
 
-SQL = Path(__file__).parents[2] / "sql"
 APP = SQL / "stories" / "app"
-PIPELINE = SQL / "stories" / "pipeline"
 FUNCTIONS_AND_TRIGGERS = ("CreateFunctionStmt", "CreateTrigStmt")
-SHARED = [
-    "0001_publications.sql",
-    "0002_withheld_days.sql",
-    "0003_counter_corrections.sql",
-    "0004_reconciliations.sql",
-    "0005_deletions_seen.sql",
-]
 
 KEYS = [
     "idempotency_key character varying(100) not null",
@@ -121,17 +110,8 @@ def test_segments_and_jobs_are_partitioned_by_creation_and_migrating_makes_no_pa
     assert partitions(stories) == []
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_the_shared_files_of_the_pipeline_agree_between_platforms_apart_from_comments(name: str) -> None:
-    def made(platform: str) -> list[str]:
-        statements = parse_sql((SQL / platform / "pipeline" / name).read_text())
-        return [RawStream()(raw) for raw in statements if not isinstance(raw.stmt, ast.CommentStmt)]
-
-    assert made("stories") == made("bazaar") != []
-
-
 def test_everything_in_the_schema_community_of_stories_is_described(database: str) -> None:
-    migrate(database, PIPELINE)
+    prepared(database, "stories")
     undescribed = rows(
         database,
         """
