@@ -8,7 +8,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,25 +56,25 @@ def models() -> list[Model]:
 def load_gallery(rows: int, days: int) -> None:
     """Fills the state folder's database with so many events over the days before today (UTC)."""
     from community_pipelines.commands.runs import prepare_embedded, remember_start
-    from community_pipelines.embedded import sample
+    from community_pipelines.samples.bazaar.sample import SAMPLE, GallerySize, fill
+    from community_pipelines.samples.loading import Work, load
     from community_pipelines.snapshots.ingest import opened
 
     settings, place = settings_here()
     prepare_embedded(place)
 
-    def publish() -> None:
+    def publish(work: Work) -> None:
         with opened(settings, place, "sample") as ingest:
             for _ in ingest.flagged():
                 pass
 
-    size = sample.SampleSize(
+    size = GallerySize(
         templates=TEMPLATES,
         users=max(20_000, rows // EVENTS_PER_USER),
-        days=days,
         events_per_day=max(1, rows // days),
     )
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    report = sample.load(place.source_url, size, midnight, publish)
+    report = load(replace(SAMPLE, fill=partial(fill, publish=publish)), settings, place, size, midnight, days)
     with connect(place.source_url, place.source_setting) as connection:
         connection.execute("vacuum (analyze)")
         connection.execute("checkpoint")

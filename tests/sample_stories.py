@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 
-from community_pipelines.embedded.sample_stories import StoriesReport, StoriesSize, load
+from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.samples.calendar import make_calendar
+from community_pipelines.samples.loading import Progress, Report
+from community_pipelines.samples.stories.sample import SAMPLE, StoriesSize
+from community_pipelines.samples.stories.world import World, build_world
 from tests.prepared import prepared
-from tests.sample import rows
+from tests.sample import load, rows
 
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 FIRST = date(2026, 2, 20)
@@ -28,10 +31,15 @@ def fill(
     size: StoriesSize = SMALL,
     now: datetime = NOW,
     first_day: date = FIRST,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> StoriesReport:
+    progress: Progress | None = None,
+) -> Report:
     """Loads a sample."""
-    return load(url, size, now, first_day, progress)
+    return load(url, STORIES, SAMPLE, size, now, first_day, progress)
+
+
+def world(size: StoriesSize = SMALL) -> World:
+    """What a sample is made of."""
+    return build_world(size, make_calendar(NOW, FIRST))
 
 
 def made(url: str) -> str:

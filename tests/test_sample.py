@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from community_pipelines.embedded.sample import SampleError, SampleSize, event_days
-from community_pipelines.embedded.sample_gallery import build_gallery
+from community_pipelines.samples.bazaar.gallery import build_gallery
+from community_pipelines.samples.bazaar.sample import GallerySize
+from community_pipelines.samples.calendar import make_calendar
+from community_pipelines.samples.spec import SampleError
 from tests.bazaar.gallery import migrated
-from tests.sample import NOW, SMALL, contents, empty, fill, number, rows
+from tests.sample import NOW, SMALL, contents, empty, event_days, fill, number, rows
 
 # By the counting rules: users whose last favorite or unfavorite, by time and id, is a favorite.
 HELD = """
@@ -62,6 +65,9 @@ ODDITIES = {
     "no user agent": "select * from community_events where user_agent is null",
     "an unknown event type": """select * from community_events where event_type not in
         ('view', 'favorite', 'unfavorite', 'use', 'mix', 'prompt', 'click')""",
+    "a template without a picture": "select * from community_templates where thumbnail_url is null",
+    "a project of somebody who publishes nothing": """select * from "bazaar-vid_project" where "userId" not in
+        (select owner_user_id from community_templates)""",
     "a disabled template": "select * from community_templates where status = 'disabled'",
     "an unlisted template": "select * from community_templates where visibility = 'unlisted'",
     "a crawler": "select * from community_events where user_agent ~ 'bot' and user_id is null",
@@ -119,7 +125,7 @@ def test_the_same_seed_gives_the_same_order_of_arrival_in_which_some_rows_are_da
 
 
 def test_another_seed_gives_other_rows() -> None:
-    other = SampleSize(templates=50, users=300, days=7, events_per_day=500, seed=43)
+    other = replace(SMALL, seed=43)
     ids = [set(pa.concat_tables(event_days(size, NOW))["id"].to_pylist()) for size in (SMALL, other)]
     assert not ids[0] & ids[1]
 
@@ -127,10 +133,10 @@ def test_another_seed_gives_other_rows() -> None:
 def test_the_sizes_asked_for_are_the_sizes_loaded(app: str) -> None:
     report = fill(app)
     assert (report.first_day, report.last_day) == (date(2026, 2, 25), date(2026, 3, 3))
-    assert (report.templates, report.users) == (50, 300)
-    tables = ('"bazaar-vid_user"', "community_templates", "community_favorites", "community_events")
-    loaded = [number(app, f"select * from {table}") for table in tables]
-    assert loaded == [300, 50, report.favorites, report.events]
+    assert (report.counted["templates"], report.counted["users"]) == (50, 300)
+    tables = ("community_templates", '"bazaar-vid_user"', "community_events")
+    assert [number(app, f"select * from {table}") for table in tables] == list(report.counted.values())
+    assert number(app, "select * from community_favorites") > 20
     days = dict(rows(app, "select (created_at at time zone 'UTC')::date, count(*) from community_events group by 1"))
     today = days.pop(date(2026, 3, 4))
     assert sorted(days) == [report.first_day + timedelta(days=day) for day in range(7)]
@@ -237,7 +243,7 @@ def test_only_people_who_are_signed_in_do_more_than_look_and_crawlers_never_sign
 
 
 def test_cached_counters_are_wrong_but_by_far_less_than_a_tenth_of_the_truth(app: str) -> None:
-    report = fill(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000))
+    report = fill(app, GallerySize(templates=60, users=1_500, events_per_day=4_000), days=10)
     found = rows(app, TRUTH)
     off = 0
     for cached, true in ((1, 2), (3, 4), (5, 6)):
@@ -249,7 +255,7 @@ def test_cached_counters_are_wrong_but_by_far_less_than_a_tenth_of_the_truth(app
 
 
 def test_favorites_agree_with_the_event_log_but_for_six(app: str) -> None:
-    fill(app, SampleSize(templates=60, users=1_500, days=10, events_per_day=4_000))
+    fill(app, GallerySize(templates=60, users=1_500, events_per_day=4_000), days=10)
     users = 'where user_id in (select id from "bazaar-vid_user")'
     logged = set(rows(app, f"select * from ({HELD}) as held {users}"))
     stored = set(rows(app, "select user_id, template_id from community_favorites"))
@@ -260,17 +266,17 @@ def test_favorites_agree_with_the_event_log_but_for_six(app: str) -> None:
 @pytest.mark.parametrize("volume", [60, 150, 400])
 def test_unknown_event_types_stay_below_one_percent_of_every_day(volume: int) -> None:
     for seed in range(8):
-        size = SampleSize(templates=10, users=30, days=15, events_per_day=volume, seed=seed)
+        size = GallerySize(templates=10, users=30, events_per_day=volume, seed=seed)
         days = told(
-            pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC))),
+            pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC), 15)),
             "select avg((event_type in ('share', 'embed'))::int) from events group by created_at::date",
         )
         assert max(share for (share,) in days) <= 0.01
 
 
 def test_people_follow_the_day_and_the_week_and_look_at_few_templates_most() -> None:
-    size = SampleSize(templates=500, users=2_000, days=14, events_per_day=4_000)
-    events = pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC)))
+    size = GallerySize(templates=500, users=2_000, events_per_day=4_000)
+    events = pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC), 14))
     hours = dict(told(events, "select hour(created_at), count(*) from events group by all"))
     assert min(hours.values()) * 2 < max(hours.values())
     assert hours[16] > 2 * hours[4]
@@ -287,9 +293,9 @@ def test_people_follow_the_day_and_the_week_and_look_at_few_templates_most() -> 
 
 
 def test_viral_templates_have_days_far_above_their_own_middle() -> None:
-    size = SampleSize(templates=300, users=1_000, days=40, events_per_day=2_000)
+    size = GallerySize(templates=300, users=1_000, events_per_day=2_000)
     peaks = told(
-        pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC))),
+        pa.concat_tables(event_days(size, datetime(2026, 3, 4, tzinfo=UTC), 40)),
         """with daily as (select template_id, created_at::date as day, count(*) as events from events group by all)
         select max(events) / median(events) from daily
         group by template_id having max(events) > 50 order by 1 desc""",
@@ -303,8 +309,8 @@ def test_templates_appear_all_through_the_window(sample: str) -> None:
 
 
 def test_nobody_owns_more_templates_than_ingest_takes_of_one_owner_on_a_day() -> None:
-    for size in (SampleSize(), SampleSize(templates=400, users=20)):
-        gallery = build_gallery(size, NOW)
+    for size in (GallerySize(), GallerySize(templates=400, users=20)):
+        gallery = build_gallery(size, make_calendar(NOW, 60))
         people, templates = gallery.people, gallery.templates
         assert 20 < np.bincount(templates.owner).max() <= 40
         assert people.exists[templates.owner].all()
@@ -313,23 +319,28 @@ def test_nobody_owns_more_templates_than_ingest_takes_of_one_owner_on_a_day() ->
 
 
 def test_more_templates_than_its_users_may_own_are_refused() -> None:
-    assert SampleSize(templates=200, users=10)
+    assert GallerySize(templates=200, users=10)
     with pytest.raises(SampleError, match="users must be 11 or more for 201 templates, and are 10"):
-        SampleSize(templates=201, users=10)
+        GallerySize(templates=201, users=10)
 
 
-@pytest.mark.parametrize("name", ["templates", "users", "days", "events_per_day"])
+@pytest.mark.parametrize("name", ["templates", "users", "events_per_day"])
 def test_a_size_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(SampleError, match=f"{name} must be"):
-        SampleSize(**{name: 0})
+        GallerySize(**{name: 0})
 
 
 def test_the_smallest_size_works(app: str) -> None:
-    report = fill(app, SampleSize(templates=4, users=10, days=1, events_per_day=1))
-    assert (report.templates, report.users) == (4, 10)
+    report = fill(app, GallerySize(templates=4, users=10, events_per_day=1), days=1)
+    assert (report.counted["templates"], report.counted["users"]) == (4, 10)
     assert report.first_day == report.last_day == date(2026, 3, 3)
 
 
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(SampleError, match="time zone"):
         event_days(SMALL, datetime(2026, 3, 4))  # noqa: DTZ001
+
+
+def test_a_window_without_a_full_day_is_refused() -> None:
+    with pytest.raises(SampleError, match="days must be 1 or more, and are 0"):
+        event_days(SMALL, NOW, 0)

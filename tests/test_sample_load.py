@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,9 +12,15 @@ import pytest
 
 from community_pipelines.databases.connections import DatabaseError
 from community_pipelines.databases.migrations import migrate
-from community_pipelines.embedded.sample import SampleError, SampleSize, is_empty, load
+from community_pipelines.platforms.bazaar.spec import BAZAAR
+from community_pipelines.samples.bazaar.sample import SAMPLE
+from community_pipelines.samples.spec import SampleError
 from tests.bazaar.gallery import SQL, migrated
-from tests.sample import NOW, SMALL, contents, counts, empty, fill, number, publisher
+from tests.sample import DAYS, NOW, SMALL, contents, counts, empty, empty_for, fill, number, publisher
+
+
+def is_empty(url: str) -> bool:
+    return empty_for(url, BAZAAR, SAMPLE)
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def test_a_gallery_of_somebody_else_without_events_is_refused(app: str) -> None:
 def test_of_two_loads_at_once_one_is_refused(app: str, seeds: tuple[int, int]) -> None:
     def attempt(seed: int) -> str:
         try:
-            fill(app, SampleSize(templates=50, users=300, days=7, events_per_day=500, seed=seed))
+            fill(app, replace(SMALL, seed=seed))
         except SampleError as error:
             return str(error)
         return "loaded"
@@ -86,7 +93,7 @@ def test_a_load_that_breaks_off_later_is_gone_on_with_also_the_day_after(app: st
     unbroken = contents(app)
     empty(app)
     with pytest.raises(KeyboardInterrupt):
-        load(app, SMALL, NOW, publish, stumble)
+        fill(app, progress=stumble, publish=publish)
     assert is_empty(app)
     assert number(app, "select * from community_events") == 0
     report = fill(app, now=NOW + timedelta(days=1))
@@ -97,22 +104,22 @@ def test_a_load_that_breaks_off_later_is_gone_on_with_also_the_day_after(app: st
 @pytest.mark.parametrize("other", [{"seed": 43}, {"users": 301}, {"days": 8}, {"events_per_day": 501}])
 def test_an_unfinished_sample_of_another_size_is_refused_and_left_as_it_was(app: str, other: dict[str, int]) -> None:
     with pytest.raises(SampleError, match="were not published"):
-        load(app, SMALL, NOW, lambda: None)
+        fill(app, publish=lambda: None)
     before = contents(app)
-    size = SampleSize(**{"templates": 50, "users": 300, "days": 7, "events_per_day": 500, **other})
+    sizes = {name: number for name, number in other.items() if name != "days"}
     with pytest.raises(SampleError, match="an unfinished sample of another size"):
-        fill(app, size)
+        fill(app, replace(SMALL, **sizes), days=other.get("days", DAYS))
     assert contents(app) == before
 
 
 def test_templates_that_were_not_published_are_counted_and_flagged_again(app: str) -> None:
     with pytest.raises(SampleError, match=r"^50 of the sample's 50 templates were not published"):
-        load(app, SMALL, NOW, lambda: None)
+        fill(app, publish=lambda: None)
     with pytest.raises(SampleError, match=r"^(\d+) of the sample's 50 templates were not published") as raised:
-        load(app, SMALL, NOW, publisher(app, templates_per_owner_and_day=1))
+        fill(app, publish=publisher(app, templates_per_owner_and_day=1))
     rejected = number(app, "select * from community.publication_requests where status = 'rejected'")
     assert int(str(raised.value).split()[0]) == rejected > 0
-    assert fill(app).templates == 50
+    assert fill(app).counted["templates"] == 50
 
 
 def test_a_database_that_refuses_a_row_is_named_and_left_as_it_was(app: str) -> None:
@@ -139,13 +146,14 @@ def test_progress_counts_events_up_to_their_total(app: str) -> None:
         "scenes",
         "templates",
         "events",
-        "favorites and counters",
+        "favorites",
+        "counters",
     ]
     assert all(done <= total for _, done, total in seen)
     events = [(done, total) for stage, done, total in seen if stage == "events"]
     assert events == sorted(events, key=lambda step: step[0])
-    assert events[-1] == (report.events, report.events)
-    assert events[0][1] == pytest.approx(report.events, rel=0.1)
+    assert events[-1] == (report.counted["events"],) * 2
+    assert events[0][1] == pytest.approx(report.counted["events"], rel=0.1)
 
 
 def test_a_database_without_the_tables_is_told_how_to_get_them(database: str) -> None:

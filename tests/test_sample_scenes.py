@@ -9,12 +9,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from community_pipelines.embedded import sample_words as words
-from community_pipelines.embedded.sample_scenes import SampleScene, patterns, scenes
+from community_pipelines.samples.bazaar.scenes import SampleScene, patterns, scenes
+from community_pipelines.samples.words import words
 from community_pipelines.snapshots.tsx import examine
 
 ALLOWED = ("react", "remotion", "@remotion/*", "lucide-react")
-CATEGORIES = tuple(words.CATEGORIES)
+CATEGORIES = tuple(words("bazaar")["categories"])
 PATTERNS = sorted(patterns())
 
 

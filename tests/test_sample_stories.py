@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from community_pipelines.embedded.sample_stories import SampleError, StoriesSize
-from community_pipelines.embedded.sample_stories_moderation import moderate
-from community_pipelines.embedded.sample_stories_scenes import Course, run_course
-from community_pipelines.embedded.sample_stories_tables import tables
-from community_pipelines.embedded.sample_stories_world import World, build_world
 from community_pipelines.platforms.stories.bibles import violations_of_day
+from community_pipelines.samples.calendar import make_calendar
+from community_pipelines.samples.spec import SampleError
+from community_pipelines.samples.stories.life import tables
+from community_pipelines.samples.stories.sample import StoriesSize
 from tests.sample import number, rows
-from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made
+from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made, world
 
 OPEN = "('queued', 'processing', 'script_ready', 'continuity_checked', 'preview_ready')"
 # What must not be found at all: the rows that a check would call an error.
@@ -106,6 +104,16 @@ ALIVE = {
     "a flag that was found automatically": "select from moderation_flags where reporter_id is null",
     "a resolved flag": "select from moderation_flags where status = 'resolved'",
     "a dismissed flag": "select from moderation_flags where status = 'dismissed'",
+    "a flag that nobody has decided for days": """select from moderation_flags
+        where status = 'pending' and created_at < '2026-03-02+00'""",
+    "a hidden or removed thing of each kind that is flagged": """select from (select distinct target_type
+        from moderation_flags where action_taken in ('content_hidden', 'content_removed')) as kinds
+        having count(*) = 3""",
+    "an idea of no category": "select from ideas where category_id is null",
+    "a job that was cancelled in the queue": "select from jobs where status = 'cancelled' and started_at is null",
+    "a job of a year ago": "select from jobs where created_at < '2025-03-01+00'",
+    "an address that was never verified": "select from users where not email_verified",
+    "a guest who comes again": "select from scene_views where user_id is null group by ip_hash having count(*) > 3",
     "a rejected proposal": "select from user_topics where status = 'rejected'",
     "a promoted proposal": "select from user_topics where promoted_to_topic_id is not null",
     "a view of the open day": "select from scene_views where created_at >= '2026-03-04+00'",
@@ -243,10 +251,10 @@ def test_taken_back_likes_are_deleted_and_some_scenes_count_too_many(app: str) -
 def test_the_report_says_what_was_loaded(app: str) -> None:
     report = fill(app)
     assert (report.first_day, report.last_day) == (FIRST, date(2026, 3, 3))
-    counts = [number(app, f"select 1 from {table}") for table in ("users", "scenes", "segments", "jobs", "scene_views")]
-    assert counts == [report.users, report.scenes, report.segments, report.jobs, report.views]
+    loaded = ("scenes", "users", "segments", "jobs", "scene_views")
+    assert [number(app, f"select 1 from {table}") for table in loaded] == list(report.counted.values())
     assert number(app, "select 1 from scene_views where created_at < '2026-03-04+00'") == 12 * 400
-    assert report.segments == pytest.approx(900, rel=0.15)
+    assert report.counted["segments"] == pytest.approx(900, rel=0.15)
 
 
 def test_six_in_a_hundred_jobs_fail_and_two_are_cancelled(sample: str) -> None:
@@ -288,41 +296,39 @@ def test_members_and_guests_look_at_scenes_and_come_again(sample: str) -> None:
     assert 0.3 * views < by_members < 0.6 * views
 
 
-def row_at(world: World, course: Course, moment: int, table: str, one: UUID) -> dict[str, Any]:
-    """The row of an id as the sample has it that ends at that moment."""
-    earlier = replace(world, calendar=replace(world.calendar, now=moment))
-    found = dict(tables(earlier, course, moderate(earlier, course.segments)))[table]
-    rows_found: list[dict[str, Any]] = found.to_pylist()
-    (row,) = (row for row in rows_found if row["id"] == one)
-    return row
+def rows_at(moment: int, table: str) -> dict[Any, dict[str, Any]]:
+    """The rows of a table by their ids, as the sample has them that ends at that moment."""
+    later = world()
+    found: list[dict[str, Any]] = dict(tables(replace(later, calendar=replace(later.calendar, now=moment))))[table]
+    return {row["id"]: row for row in found}
 
 
 @pytest.mark.parametrize("outcome", ["final_ready", "failed"])
 def test_a_job_that_is_not_over_yet_has_neither_end_nor_result_nor_error(outcome: str) -> None:
-    world = build_world(SMALL, NOW, FIRST)
-    course = run_course(world)
-    job = next(job for job in course.jobs[-400:] if job.outcome == outcome and job.retries)
-    moments = (job.started - 1, job.ended - 1, job.ended)
-    waiting, working, over = (row_at(world, course, moment, "jobs", job.id) for moment in moments)
-    assert (waiting["status"], waiting["stage"], waiting["started_at"]) == ("queued", "pending", None)
-    assert working["stage"] == job.stages[-1][0]
-    names = ("completed_at", "result_data", "error_code", "error_message", "retry_count")
-    for row in (waiting, working):
-        assert [row[name] for name in names] == [None, None, None, None, 0]
-    assert (over["status"], over["retry_count"]) == (outcome, job.retries)
-    assert (over["completed_at"] - over["created_at"]) // timedelta(microseconds=1) == job.ended - job.created
+    now = world().calendar.now
+    ended = [row for row in rows_at(now, "jobs").values() if row["status"] == outcome and row["completed_at"] <= now]
+    job = next(row for row in ended[-400:] if row["retry_count"])
+    moments = (job["started_at"] - 1, job["completed_at"] - 1, job["completed_at"])
+    waiting, working, over = (rows_at(moment, "jobs")[job["id"]] for moment in moments)
+    assert (waiting["status"], waiting["stage"]) == ("queued", "pending")
+    assert waiting["started_at"] > moments[0]
+    assert working["stage"] == ("finalization" if outcome == "final_ready" else job["stage"])
+    names = ("result_data", "error_code", "error_message", "retry_count")
+    for row, moment in ((waiting, moments[0]), (working, moments[1])):
+        assert [row[name] for name in names] == [None, None, None, 0]
+        assert row["completed_at"] > moment
+    assert over == job
 
 
 def test_a_flag_is_pending_then_in_review_then_decided() -> None:
-    world = build_world(SMALL, NOW, FIRST)
-    course = run_course(world)
-    flags = moderate(world, course.segments).flags
-    flag = next(one for one in flags[len(flags) // 2 :] if one.action and one.reviewed < world.calendar.now)
-    moments = (flag.created, flag.taken_up, flag.reviewed)
-    found = [row_at(world, course, moment, "moderation_flags", flag.id) for moment in moments]
+    now = world().calendar.now
+    flags = list(rows_at(now, "moderation_flags").values())
+    flag = next(one for one in flags[len(flags) // 2 :] if one["action_taken"])
+    moments = (flag["created_at"], flag["reviewed_at"] - 1, flag["reviewed_at"])
+    found = [rows_at(moment, "moderation_flags")[flag["id"]] for moment in moments]
     assert [row["status"] for row in found] == ["pending", "reviewing", "resolved"]
     assert [row["reviewed_by"] is not None for row in found] == [False, True, True]
-    assert [row["action_taken"] for row in found] == [None, None, flag.action]
+    assert [row["action_taken"] for row in found] == [None, None, flag["action_taken"]]
 
 
 def test_users_have_made_up_names_and_no_secrets(sample: str) -> None:
@@ -344,7 +350,7 @@ def test_the_same_seed_and_time_give_exactly_the_same_rows_in_every_table(app: s
 
 
 def test_another_seed_gives_other_rows() -> None:
-    one, other = (build_world(replace(SMALL, seed=seed), NOW, FIRST) for seed in (42, 43))
+    one, other = (world(replace(SMALL, seed=seed)) for seed in (42, 43))
     assert not set(one.ideas.ids) & set(other.ideas.ids)
     assert not set(one.scenes.ids) & set(other.scenes.ids)
 
@@ -357,14 +363,14 @@ def test_a_size_of_nothing_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_smallest_size_of_a_single_day_works(app: str, seed: int) -> None:
-    least = StoriesSize(20, 10, 5, 10, 1, 1, 1, seed)
+    least = StoriesSize(seed, 20, 10, 5, 10, 1, 1, 1)
     report = fill(app, least, datetime(2026, 3, 4, tzinfo=UTC), date(2026, 3, 3))
     assert report.first_day == report.last_day == date(2026, 3, 3)
-    assert report.views == 1
+    assert report.counted["views"] == 1
 
 
 def test_a_time_without_zone_and_a_first_day_that_is_not_over_are_refused() -> None:
     with pytest.raises(SampleError, match="time zone"):
-        build_world(SMALL, NOW.replace(tzinfo=None), FIRST)
+        make_calendar(NOW.replace(tzinfo=None), FIRST)
     with pytest.raises(SampleError, match="must be over before 2026-03-04, and is 2026-03-04"):
-        build_world(SMALL, NOW, NOW.date())
+        make_calendar(NOW, NOW.date())

@@ -11,9 +11,15 @@ import psycopg
 import pytest
 
 from community_pipelines.databases.connections import DatabaseError
-from community_pipelines.embedded.sample_stories import SampleError, is_empty
-from tests.sample import number
+from community_pipelines.platforms.stories.spec import STORIES
+from community_pipelines.samples.spec import SampleError
+from community_pipelines.samples.stories.sample import SAMPLE
+from tests.sample import empty_for, number
 from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made
+
+
+def is_empty(url: str) -> bool:
+    return empty_for(url, STORIES, SAMPLE)
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Local stand-ins: a PostgreSQL server and the sample communities."""
+"""A local stand-in: a PostgreSQL server of the state folder. What its databases hold is no business of this package."""

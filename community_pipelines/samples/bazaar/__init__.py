@@ -1,0 +1,1 @@
+"""The sample of the gallery: its people and projects, its templates by way of ingest, its events."""

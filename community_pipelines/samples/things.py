@@ -1,0 +1,53 @@
+"""Things that people make and moderators close: since when, until when, how popular. Not here: what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from community_pipelines.samples.calendar import HOUR, NEVER, pauses
+from community_pipelines.samples.chance import Flags, Floats, Ints, any_of, met
+
+
+@dataclass(frozen=True)
+class Things:
+    """Things in the order of their creation, each with what it belongs to (a position) and who made it.
+
+    `moderated` is when one was decided upon at first, `rejected` whether against it; `closed` is when it was hidden,
+    removed or locked, NEVER for those that stay, and `closed_as` the state that it then has.
+    """
+
+    ids: list[UUID]
+    parent: Ints
+    user: Ints
+    created: Ints
+    moderated: Ints
+    rejected: Flags
+    closed: Ints
+    closed_as: list[str]
+    appeal: Floats
+
+    def met(self, rng: np.random.Generator, times: Ints, more: Floats | float = 1.0) -> Ints:
+        """One that is there and open at each time, the popular ones more often; NONE where there is none."""
+        return met(rng, times, self.created, self.appeal * more, self.closed)
+
+    def status(self, now: int) -> list[str]:
+        """What each is at a moment."""
+        return [as_ if at <= now else "active" for as_, at in zip(self.closed_as, self.closed, strict=True)]
+
+    def changed(self, now: int) -> Ints:
+        """When each changed for the last time."""
+        decided = np.where(self.moderated <= now, self.moderated, self.created)
+        return np.where(self.closed <= now, self.closed, decided)
+
+
+def closings(
+    rng: np.random.Generator, created: Ints, spared: int, share: float, states: tuple[str, ...]
+) -> tuple[Ints, list[str]]:
+    """When moderators close that share of things, days after they were made, and the state that those then have."""
+    chosen = rng.random(len(created)) < share
+    chosen[:spared] = False
+    closed = np.where(chosen, created + pauses(rng, 60 * HOUR, len(created)), NEVER)
+    return closed, any_of(rng, states, len(created))
