@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "community_pipelines"
 MODELS_FOLDER = shipped("dbt_like_models")
 FOLDERS = ("community_pipelines/platforms", "dbt_like_models", "sql")
-# Examples in the help of commands are for people, who type a name there.
-EXAMPLE = re.compile(r"^ {6}community ")
+# Examples are for people: what is typed, in the help of commands, and what something looks like.
+EXAMPLE = re.compile(r"^ {6}community |such as ")
 
 
 def shared_files() -> Iterator[Path]:
@@ -44,7 +44,11 @@ def namings(file: Path) -> list[str]:
     """The lines of a file that name a platform."""
     named = re.compile(rf"(?<![a-z])({'|'.join(PLATFORMS)})(?![a-z])", re.IGNORECASE)
     lines = enumerate(file.read_text().splitlines(), start=1)
-    return [f"{file.name}:{n}: {line.strip()}" for n, line in lines if named.search(line) and not EXAMPLE.match(line)]
+    return [f"{file.name}:{n}: {line.strip()}" for n, line in lines if named.search(line) and not EXAMPLE.search(line)]
+
+
+def test_no_file_that_all_platforms_share_names_one() -> None:
+    assert [line for file in shared_files() for line in namings(file)] == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,9 @@ def namings(file: Path) -> list[str]:
 )
 def test_a_line_that_names_one_is_found(tmp_path: Path, line: str) -> None:
     file = tmp_path / "a.py"
-    file.write_text(f"a = 1\n{line}\nhistories = 3\n      community backfill bazaar --from 2026-01-01\n")
+    file.write_text(
+        f"a = 1\n{line}\nhistories = 3\n      community backfill bazaar --from 2026-01-01\n# such as bazaar/app\n"
+    )
     assert namings(file) == [f"a.py:2: {line}"]
 
 
@@ -66,9 +72,9 @@ def test_a_platform_has_its_folders_and_its_name_in_them(name: str) -> None:
 
 def test_no_folder_is_left_out_of_the_list() -> None:
     for folder in FOLDERS:
-        there = {
-            one.name for one in (ROOT / folder).iterdir() if one.is_dir() and one.name.isalpha() and any(one.iterdir())
-        }
+        # What Python or dbt left in the folder of a platform that was taken away is no platform.
+        files = (file for file in (ROOT / folder).glob("*/*") if file.name != "__pycache__")
+        there = {file.parent.name for file in files} - {"__pycache__"}
         assert there - {"tests", "pipeline", "target", "logs"} == set(PLATFORMS), folder
 
 

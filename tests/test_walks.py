@@ -50,6 +50,8 @@ class Copy:
 
     @property
     def environment(self) -> dict[str, str]:
+        # A setting of a platform that is not there is refused.
+        there = (self.root / "community_pipelines/platforms" / self.platform).exists()
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root),
@@ -57,7 +59,7 @@ class Copy:
             "COMMUNITY_HOME": str(self.root / "state"),
             "COMMUNITY_GRACE_MINUTES": "0",
             "COMMUNITY_START_DATE": f"{YESTERDAY:%Y-%m-%d}",
-            f"COMMUNITY_{self.platform.upper()}__SOURCE_URL": self.url,
+            **({f"COMMUNITY_{self.platform.upper()}__SOURCE_URL": self.url} if there else {}),
             "COMMUNITY_LAKE": str(self.root / "state" / "lake"),
         }
 
@@ -89,8 +91,9 @@ class Copy:
     def take_away(self, files: dict[str, str]) -> None:
         for path in files:
             (self.root / path).unlink()
-            if not any((self.root / path).parent.iterdir()):
-                (self.root / path).parent.rmdir()
+        for folder in {(self.root / path).parent for path in files}:
+            if not [one for one in folder.iterdir() if one.name != "__pycache__"]:
+                shutil.rmtree(folder)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:

@@ -166,7 +166,7 @@ def app_tables_present(url: str, tables: Sequence[str]) -> list[str]:
     """Which of these tables or views exist, in the given order and spelling.
 
     A name is `schema.table`, or `table` for one on the connection's search path. The part after the first dot
-    is the table's exact name, without quotes, so `public.bazaar-vid_community_event` is one.
+    is the table's exact name, without quotes, such as `public.bazaar-vid_community_event`.
     """
     with session(url) as connection, transaction(connection):
         return _present(connection, tables)
