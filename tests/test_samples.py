@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from community_pipelines import samples
 from community_pipelines.commands.sample import DAYS
 from community_pipelines.embedded.postgres import stop
 from community_pipelines.platforms.registry import PLATFORMS
 from community_pipelines.platforms.registry import platform as declared
-from community_pipelines.samples.calendar import HOUR, NEVER, SECOND
-from community_pipelines.samples.chance import NONE, dice
+from community_pipelines.samples.calendar import DAY, HOUR, NEVER, SECOND, make_calendar
+from community_pipelines.samples.chance import NONE, dice, new_ids
 from community_pipelines.samples.jobs import End, Stage, run_through
+from community_pipelines.samples.people import sign_up
 from community_pipelines.samples.spec import SampleError, sample_of
+from community_pipelines.samples.things import Things, additions
 from community_pipelines.samples.visits import Toggles, arrive, once_each
 from community_pipelines.samples.words import say
 from community_pipelines.samples.writing import state_at
 from tests.community import community
 
+# What a platform's own part of the samples may have, beside its words, patterns and SQL.
+MOST_LINES = 800
 TABLES = {name: {table.name for table in declared(name).tables} for name in PLATFORMS}
 
 
 def test_a_platform_without_a_folder_has_no_sample() -> None:
     assert sample_of("demo") is None
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_platforms_own_part_of_the_samples_stays_small(platform: str) -> None:
+    folder = Path(samples.__file__).parent / platform
+    lines = {
+        path.relative_to(folder).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in folder.rglob("*.py")
+    }
+    assert 0 < sum(lines.values()) <= MOST_LINES, f"what others need, too, belongs into the core: {lines}"
 
 
 @pytest.mark.parametrize("platform", TABLES)
@@ -139,6 +155,28 @@ def test_nobody_does_to_a_thing_twice_what_is_done_once_and_some_take_it_back() 
     assert NONE not in thing[chosen]
     assert 0.05 < back.mean() < 0.15
     assert not once_each(rng, user, thing, np.arange(count), 1_000, 0.1, 0)[1].any()
+
+
+def test_people_add_to_what_is_there_and_open_and_nobody_to_what_nobody_likes() -> None:
+    calendar, count = make_calendar(datetime(2026, 3, 4, 15, 30, tzinfo=UTC), 10), 120
+    people = sign_up(dice(1, "people"), calendar, 100, 0.5)
+    created = calendar.moments(dice(1, "things"), count, quiet=9 * HOUR)
+    assert len(created) == count
+    assert calendar.opening + 9 * HOUR <= created.min() < calendar.opening + 10 * HOUR
+    place, none = np.arange(count), np.zeros(count, dtype=np.bool_)
+    maker, closed = people.someone(dice(1, "makers"), created), np.where(place % 3 == 0, created + DAY, NEVER)
+    things = Things(
+        new_ids(dice(1, "ids"), count), place, maker, created, created, none, closed, [""] * count, (place != 1) * 1.0
+    )
+    for at_once in (0.0, 1.0):
+        thing, user, time = additions(dice(1, "additions"), calendar, people, things, 500, at_once)
+        assert 400 < len(thing) <= 500
+        assert (time >= created[thing]).all()
+        assert (time < closed[thing]).all()
+        assert (people.created[user] <= time).all()
+        by_makers = (user == maker[thing]) & (time < created[thing] + HOUR)
+        assert set(thing[by_makers].tolist()) == ({*range(count)} - {1} if at_once else set())
+        assert 1 not in thing
 
 
 def test_what_is_held_is_what_was_said_last() -> None:

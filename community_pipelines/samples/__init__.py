@@ -16,6 +16,7 @@ A sample for a new platform:
 7. Write rows as dicts or columns under the app's names (`writing`): types come from the table itself, and times after
    `now` become null. What is made in one day stays in memory, no more.
 8. Cached counters need no line: `complete` sets them from the platform's declared truth, and some of them wrong.
-9. Keep what is only words in `words.yml`.
+9. Keep what is only words or numbers in `words.yml`, and what another platform needs, too, in these modules: a folder
+   has at most 800 lines of Python.
 10. Test that every kind of trouble is there, that nothing else is wrong, and that the same seed gives the same rows.
 """

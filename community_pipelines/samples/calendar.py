@@ -83,9 +83,17 @@ class Calendar:
             busy = busy * (1 + extra)
         return _whole(busy * (self.days * per_day / busy[:-1].sum()))
 
-    def moments(self, rng: np.random.Generator, count: int, growth: float = 0.3, today: bool = True) -> Ints:
-        """That many moments from the first day to the end of today, or of the last full day, sorted."""
-        return self._spread(rng, self.first_day, self.days + today, count, growth)
+    def moments(
+        self, rng: np.random.Generator, count: int, growth: float = 0.3, today: bool = True, quiet: int = 0
+    ) -> Ints:
+        """That many moments from the first day to the end of today, or of the last full day, sorted.
+
+        What would come in the first day's `quiet` time comes in the hour after it.
+        """
+        moments = self._spread(rng, self.first_day, self.days + today, count, growth)
+        early = moments < self.opening + quiet
+        moments[early] = self.opening + quiet + rng.integers(0, HOUR, int(early.sum()))
+        return np.sort(moments)
 
     def moments_before(self, rng: np.random.Generator, count: int, growth: float = 0.5) -> Ints:
         """That many moments of the year before, sorted."""

@@ -1,15 +1,20 @@
-"""Jobs: from the queue through stages to an end, some tried again on the way. Not here: which stages and errors."""
+"""Jobs: from the queue through stages to an end, some tried again on the way.
+
+Not here: which stages and errors; a platform's `words.yml` has its stages, of each kind of job in their order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 
 from community_pipelines.samples.calendar import NEVER, SECOND, pause
 from community_pipelines.samples.chance import one_of
+from community_pipelines.samples.words import words
 
 MAX_RETRIES = 3
 _IN_QUEUE = 12
@@ -27,6 +32,12 @@ class Stage:
     status: str
     percent: int
     seconds: float
+
+
+@cache
+def stages_of(platform: str, kind: str) -> tuple[Stage, ...]:
+    """The stages of a platform's jobs of that kind."""
+    return tuple(Stage(name, **stage) for name, stage in words(platform)["stages"][kind].items())
 
 
 @dataclass(frozen=True)

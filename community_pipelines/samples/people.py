@@ -6,6 +6,7 @@ Not here: what a platform knows about them besides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -69,6 +70,31 @@ def full_names(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
     """First and last names."""
     known = words()
     return list(zip(any_of(rng, known["first_names"], count), any_of(rng, known["last_names"], count), strict=True))
+
+
+def profiles(rng: np.random.Generator, people: People, platform: str, now: int) -> dict[str, Any]:
+    """What most apps know about their users, as columns; names are two of a platform's words, a few say more."""
+    count, known = len(people), words(platform)
+    names = zip(any_of(rng, known["adjectives"], count), any_of(rng, known["nouns"], count), strict=True)
+    numbers = range(1, count + 1)
+    return {
+        "id": people.ids, "created_at": people.created,
+        "email": [f"user{number}@example.org" for number in numbers], "email_verified": rng.random(count) < 0.9,
+        "username": [f"user{number}" for number in numbers], "display_name": [" ".join(name) for name in names],
+        "bio": any_of(rng, known["bios"] + [None] * 12, count),
+        "last_login_at": people.created + (np.sqrt(rng.random(count)) * (now - people.created)).astype(np.int64),
+    }  # fmt: skip
+
+
+def provided(rng: np.random.Generator, people: People, share: float = 0.3) -> tuple[Flags, dict[str, Any]]:
+    """Who signs in through another provider instead of a password, that share, and these sign-ins as columns."""
+    elsewhere = rng.random(len(people)) < share
+    chosen = np.flatnonzero(elsewhere)
+    return elsewhere, {
+        "id": random_ids(rng, len(chosen)), "user_id": [people.ids[user] for user in chosen],
+        "provider": np.where(rng.random(len(chosen)) < 0.75, "google", "github"),
+        "provider_id": [rng.bytes(8).hex() for _ in chosen], "created_at": people.created[chosen],
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

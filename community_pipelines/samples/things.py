@@ -1,4 +1,7 @@
-"""Things that people make and moderators close: since when, until when, how popular. Not here: what they are."""
+"""Things that people make and add to, and moderators close: since when, until when, how popular.
+
+Not here: what they are.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ from uuid import UUID
 
 import numpy as np
 
-from community_pipelines.samples.calendar import HOUR, NEVER, pauses
-from community_pipelines.samples.chance import Flags, Floats, Ints, any_of, met
+from community_pipelines.samples.calendar import DAY, HOUR, MINUTE, NEVER, Calendar, pauses
+from community_pipelines.samples.chance import Flags, Floats, Ints, any_of, met, novelty, pick
+from community_pipelines.samples.people import People
+
+_ADDED_TO_ONES_OWN = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,29 @@ def closings(
     chosen[:spared] = False
     closed = np.where(chosen, created + pauses(rng, 60 * HOUR, len(created)), NEVER)
     return closed, any_of(rng, states, len(created))
+
+
+def additions(
+    rng: np.random.Generator, calendar: Calendar, people: People, things: Things, count: int, at_once: float = 0.0
+) -> tuple[Ints, Ints, Ints]:
+    """Thing, user and time of what people add to things (a comment, a segment), about so many, in no order.
+
+    Those who made a thing add to that share of them at once; what nobody is drawn to gets nothing, nor what is closed.
+    """
+    begun = np.flatnonzero((rng.random(len(things.ids)) < at_once) & (things.appeal > 0))[:count]
+    parts = [(begun, things.user[begun], things.created[begun] + pauses(rng, 4 * MINUTE, len(begun)))]
+    for day, some in enumerate(calendar.volumes(rng, (count - len(begun)) / (calendar.days + 1), 0.3).tolist()):
+        start = calendar.start(day)
+        # What people look at most they do not all add to.
+        lively = np.sqrt(things.appeal) * novelty((start + DAY - things.created) / DAY, 1, 0, 8)
+        weights = np.where(things.closed > start, lively, 0)
+        if not weights.any():
+            continue
+        chosen, time = pick(rng, weights, some), calendar.times(rng, day, some)
+        soonest = things.created[chosen] + HOUR
+        time = np.where(time < soonest, soonest + rng.integers(0, 2 * HOUR, some), time)
+        own = rng.random(some) < _ADDED_TO_ONES_OWN
+        parts.append((chosen, np.where(own, things.user[chosen], people.someone(rng, time)), time))
+    thing, user, moment = (np.concatenate(part) for part in zip(*parts, strict=True))
+    there = moment < things.closed[thing]
+    return thing[there], user[there], moment[there]

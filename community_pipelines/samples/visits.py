@@ -6,19 +6,32 @@ Not here: what they do there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from community_pipelines.samples.calendar import DAY, HOUR, SECOND, Calendar, pauses
-from community_pipelines.samples.chance import NONE, Flags, Floats, Ints, busyness, novelty, pick, place_of
+from community_pipelines.samples.chance import (
+    NONE,
+    Bytes,
+    Flags,
+    Floats,
+    Ints,
+    busyness,
+    novelty,
+    pick,
+    place_of,
+    random_ids,
+)
 from community_pipelines.samples.people import People
 from community_pipelines.samples.things import Things
 from community_pipelines.samples.words import words
+from community_pipelines.samples.writing import packed
 
 Rows = npt.NDArray[np.void]
 
@@ -137,6 +150,37 @@ def once_each(
     chosen: Ints = np.sort(rng.permutation(first[thing[first] != NONE])[:count])
     back = when[chosen] + pauses(rng, 5 * HOUR, len(chosen), 1.4)
     return chosen, (rng.random(len(chosen)) < taken_back) & (back <= now)
+
+
+def likes(
+    rng: np.random.Generator,
+    calendar: Calendar,
+    people: People,
+    kinds: Mapping[str, tuple[Things, float]],
+    count: int,
+    taken_back: float,
+) -> tuple[dict[str, Any], Bytes]:
+    """Likes as columns, of each kind of things that share, and the ids of those that were taken back by `now`.
+
+    So many stay until today's end.
+    """
+    drawn = round(count / (1 - taken_back))
+    # Some are drawn twice.
+    time = calendar.moments(rng, round(drawn * 1.25) + 20)
+    kind = pick(rng, np.array([share for _, share in kinds.values()]), len(time))
+    target, ids = np.full(len(time), NONE), list[UUID]()
+    for number, (things, _) in enumerate(kinds.values()):
+        thing = things.met(rng, time[kind == number])
+        target[kind == number] = np.where(thing == NONE, NONE, thing + len(ids))
+        ids += things.ids
+    user = people.someone(rng, time)
+    chosen, back = once_each(rng, user, target, time, drawn, taken_back, calendar.now)
+    own = random_ids(rng, len(chosen))
+    columns = {
+        "id": own, "user_id": packed(people.ids)[user[chosen]], "target_type": np.array(list(kinds))[kind[chosen]],
+        "target_id": packed(ids)[target[chosen]], "created_at": time[chosen],
+    }  # fmt: skip
+    return columns, own[back]
 
 
 def crawl(rng: np.random.Generator, start: int, count: int) -> tuple[Ints, Ints]:

@@ -62,6 +62,14 @@ class Writer:
         where: dict[str, Any] = {"temporary": True} if temporary else {"db_schema_name": schema}
         self.cursor.adbc_ingest(name, rows, mode="append", **where)
 
+    def delete(self, table: str, ids: Bytes) -> None:
+        """Deletes rows by their ids."""
+        schema, name = place(table)
+        self.execute("create temporary table sample_deleted (id uuid primary key) on commit drop")
+        self.copy("sample_deleted", pa.table({"id": uuids(ids)}), temporary=True)
+        self.execute(f'delete from {schema}."{name}" as one using sample_deleted as gone where one.id = gone.id')
+        self.execute("drop table sample_deleted")
+
     def execute(self, statement: str) -> None:
         """Executes a statement."""
         self.cursor.execute(statement)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
 from community_pipelines.samples.calendar import MINUTE
-from community_pipelines.samples.jobs import MAX_RETRIES, End, Stage, run_through
+from community_pipelines.samples.jobs import MAX_RETRIES, End, run_through, stages_of
 from community_pipelines.samples.stories.world import TEAM, World
 from community_pipelines.samples.words import say, words
 from community_pipelines.samples.writing import Row, state_at
@@ -20,20 +19,6 @@ FINISHED, FAILED, CANCELLED, STUCK = "final_ready", "failed", "cancelled", "stuc
 
 # What another try cannot mend.
 _NOT_TRIED_AGAIN = ("CONTENT_POLICY", "BIBLE_VERSION_CONFLICT")
-# Stages in their order, each with how often a job fails in it, its status and percent, and seconds.
-_VIDEO = (
-    Stage("script_expansion", 0.25, "processing", 10, 22),
-    Stage("continuity_validation", 0.15, "script_ready", 30, 9),
-    Stage("video_generation", 0.42, "continuity_checked", 50, 130),
-    Stage("upload", 0.1, "preview_ready", 85, 14),
-    Stage("finalization", 0.08, "preview_ready", 95, 4),
-)
-_STAGES = {
-    CONTINUATION: _VIDEO,
-    REGENERATION: (replace(_VIDEO[0], seconds=6), _VIDEO[1], replace(_VIDEO[2], seconds=150), *_VIDEO[3:]),
-    REHEARSAL: (*_VIDEO[:2], replace(_VIDEO[2], seconds=260), *_VIDEO[3:]),
-    SUMMARY: (replace(_VIDEO[0], seconds=18), replace(_VIDEO[4], status="processing", seconds=1)),
-}
 _ENDS: dict[str, End] = {FINISHED: "finishes", FAILED: "fails", CANCELLED: "is cancelled", STUCK: "hangs"}
 _MESSAGES = {FINISHED: "Done.", FAILED: "The last try failed.", CANCELLED: "Cancelled by the author."}
 
@@ -55,7 +40,9 @@ def job(
     now = world.calendar.now
     # An old version of the app sends none.
     key = f"{kind}-{about['id'].hex}" if rng.random() < 0.92 else None
-    run = run_through(rng, _STAGES[kind], created, _ENDS[outcome], words("stories")["errors"], _NOT_TRIED_AGAIN)
+    run = run_through(
+        rng, stages_of("stories", kind), created, _ENDS[outcome], words("stories")["errors"], _NOT_TRIED_AGAIN
+    )
     ended, error, last = run.ended, run.error, run.last
     at_end = (last.name, last.percent) if last else ("pending", 0)
     stage_and_progress = ("completed", 100) if outcome == FINISHED else at_end

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from community_pipelines.samples.chance import any_of, new_ids, some_of
+from community_pipelines.samples.chance import some_of
+from community_pipelines.samples.people import profiles, provided
 from community_pipelines.samples.stories.moderation import Moderation
 from community_pipelines.samples.stories.scenes import Course
 from community_pipelines.samples.stories.world import TEAM, World
 from community_pipelines.samples.words import say, slug, words
 from community_pipelines.samples.writing import Row
-
-_WITH_PROVIDER = 0.3
 
 
 def tables(world: World) -> Iterator[tuple[str, Any]]:
@@ -28,8 +27,8 @@ def tables(world: World) -> Iterator[tuple[str, Any]]:
     yield "topics", [
         {
             "id": topic.id, "name": topic.name, "slug": slug(topic.name), "description": topic.about,
-            "is_curated": topic.curated, "display_order": place, "created_at": topic.created,
-            "updated_at": topic.created,
+            "is_curated": topic.curated, "display_order": place,
+            "created_at": topic.created, "updated_at": topic.created,
         }
         for place, topic in enumerate(world.topics)
     ]  # fmt: skip
@@ -52,58 +51,42 @@ def tables(world: World) -> Iterator[tuple[str, Any]]:
 
 
 def _people(world: World, moderation: Moderation) -> Iterator[tuple[str, Any]]:
-    rng, people, now, known = world.dice("users"), world.people, world.calendar.now, words("stories")
-    count = len(people)
-    suspended = [moderation.suspended.get(user) for user in range(count)]
+    rng, people, now = world.dice("users"), world.people, world.calendar.now
+    suspended = [moderation.suspended.get(user) for user in range(len(people))]
     gone = [at is not None and at <= now for at in suspended]
-    names = zip(any_of(rng, known["adjectives"], count), any_of(rng, known["nouns"], count), strict=True)
-    provided = rng.random(count) < _WITH_PROVIDER
-    updated = [at if over else made for at, over, made in zip(suspended, gone, people.created, strict=True)]
-    yield "users", {
-        "id": people.ids, "email": [f"user{number}@example.org" for number in range(1, count + 1)],
-        # Not a hash: nobody can sign in with it.
-        "password_hash": [None if elsewhere else "sample, no password fits" for elsewhere in provided],
-        "username": [f"user{number}" for number in range(1, count + 1)],
-        "display_name": [f"{one} {other}" for one, other in names],
-        "bio": any_of(rng, known["bios"] + [None] * 12, count),
-        "role": ["admin" if user == 0 else "moderator" if user < TEAM else "user" for user in range(count)],
-        "email_verified": rng.random(count) < 0.9, "is_active": [not one for one in gone],
-        "created_at": people.created, "updated_at": updated,
-        "last_login_at": people.created + (np.sqrt(rng.random(count)) * (now - people.created)).astype(np.int64),
-    }  # fmt: skip
-    chosen = np.flatnonzero(provided)
+    elsewhere, sign_ins = provided(rng, people)
     yield (
-        "oauth_accounts",
+        "users",
         {
-            "id": new_ids(rng, len(chosen)),
-            "user_id": [people.ids[user] for user in chosen],
-            "provider": np.where(rng.random(len(chosen)) < 0.75, "google", "github"),
-            "provider_id": [rng.bytes(8).hex() for _ in chosen],
-            "created_at": people.created[chosen],
+            **profiles(rng, people, "stories", now),
+            # Not a hash: nobody can sign in with it.
+            "password_hash": [None if one else "sample, no password fits" for one in elsewhere],
+            "role": ["admin" if user == 0 else "moderator" if user < TEAM else "user" for user in range(len(people))],
+            "is_active": [not one for one in gone],
+            "updated_at": [
+                at if over else made for at, over, made in zip(suspended, gone, people.created, strict=True)
+            ],
         },
     )
+    yield "oauth_accounts", sign_ins
 
 
 def _ideas(world: World) -> Row:
     rng, ideas, tags, count = world.dice("ideas at rest"), world.ideas, words("stories")["tags"], world.size.ideas
-    now = world.calendar.now
-    topics = [world.topics[topic] for topic in ideas.parent]
+    now, topics = world.calendar.now, [world.topics[topic] for topic in ideas.parent]
     # Some are of no category.
     categories = [[*topic.categories.values(), None] for topic in topics]
     decided = np.where(ideas.rejected, "rejected", "approved")
     return {
-        "id": ideas.ids,
-        "user_id": [world.people.ids[user] for user in ideas.user],
+        "id": ideas.ids, "user_id": [world.people.ids[user] for user in ideas.user],
         "topic_id": [topic.id for topic in topics],
         "category_id": [known[int(rng.integers(len(known)))] for known in categories],
         "title": [say(rng, "stories", "title") for _ in range(count)],
         "prompt": [say(rng, "stories", "prompt") for _ in range(count)],
         "tags": [some_of(rng, tags, 0, 4) for _ in range(count)],
-        "status": ideas.status(now),
-        "moderation_status": np.where(ideas.moderated <= now, decided, "pending"),
-        "created_at": ideas.created,
-        "updated_at": ideas.changed(now),
-    }
+        "status": ideas.status(now), "moderation_status": np.where(ideas.moderated <= now, decided, "pending"),
+        "created_at": ideas.created, "updated_at": ideas.changed(now),
+    }  # fmt: skip
 
 
 def _scenes(world: World, course: Course) -> Row:
@@ -112,17 +95,15 @@ def _scenes(world: World, course: Course) -> Row:
     bibles = [newest.get(one, {"version": 1, "created_at": 0}) for one in scenes.ids]
     private = "The team's rehearsals: trial runs of the AI from before the first day."
     return {
-        "id": scenes.ids,
-        "idea_id": [world.ideas.ids[idea] for idea in scenes.parent],
+        "id": scenes.ids, "idea_id": [world.ideas.ids[idea] for idea in scenes.parent],
         "user_id": [world.people.ids[user] for user in scenes.user],
         "topic_id": [world.topics[topic].id for topic in world.ideas.parent[scenes.parent]],
         "title": ["Rehearsals", *(say(rng, "stories", "title") for _ in range(count - 1))],
         "description": [private, *(say(rng, "stories", "sentence") for _ in range(count - 1))],
-        "status": scenes.status(now),
-        "bible_version": [bible["version"] for bible in bibles],
+        "status": scenes.status(now), "bible_version": [bible["version"] for bible in bibles],
         "created_at": scenes.created,
         "updated_at": np.maximum(scenes.created, [bible["created_at"] for bible in bibles]),
-    }
+    }  # fmt: skip
 
 
 def _in_order(rows: list[Row]) -> list[Row]:

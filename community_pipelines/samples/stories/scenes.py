@@ -11,19 +11,11 @@ from uuid import UUID
 
 import numpy as np
 
-from community_pipelines.samples.calendar import DAY, HOUR, MINUTE, SECOND, pause, pauses
-from community_pipelines.samples.chance import Ints, endless_ids, novelty, one_of, pick, some_of
+from community_pipelines.samples.calendar import MINUTE, SECOND, pause
+from community_pipelines.samples.chance import endless_ids, one_of, some_of
 from community_pipelines.samples.stories import jobs
-from community_pipelines.samples.stories.jobs import (
-    CANCELLED,
-    CONTINUATION,
-    FAILED,
-    FINISHED,
-    REGENERATION,
-    STUCK,
-    SUMMARY,
-)
 from community_pipelines.samples.stories.world import World
+from community_pipelines.samples.things import additions
 from community_pipelines.samples.words import say, words
 from community_pipelines.samples.writing import Row, jsonb
 
@@ -35,6 +27,8 @@ _FAILS, _CANCELLED, _GIVES_UP, _REGENERATED = 0.072, 0.022, 0.3, 0.1
 _UNDER_WAY = 6
 # After which share of all additions a job hangs.
 _STUCK_AFTER = (0.35, 0.6, 0.8)
+# Most scenes begin at once. Some additions fail or are cancelled and given up.
+_BEGUN, _TRIED = 0.92, 1.03
 _MOST_CHARACTERS = 7
 
 
@@ -48,7 +42,10 @@ class Course:
         self.segments: list[Row] = []
         self.bibles: list[Row] = []
         self.summaries: list[Row] = []
-        scene, user, time = _additions(world)
+        tried = round(world.size.segments * _TRIED)
+        scene, user, time = additions(
+            world.dice("additions"), world.calendar, world.people, world.scenes, tried, at_once=_BEGUN
+        )
         hangs = set(np.argsort(time, kind="stable")[[int(len(time) * share) for share in _STUCK_AFTER]].tolist())
         order = np.lexsort((time, scene))
         begins = np.searchsorted(scene[order], np.arange(world.size.scenes + 1))
@@ -68,41 +65,11 @@ class Course:
         for scene, segment in sorted(grown.items(), key=lambda one: one[1]["created_at"])[-_UNDER_WAY:]:
             at = max(now - int(rng.integers(2, 150)) * SECOND, segment["created_at"] + SECOND)
             about = {
-                "id": next(self.ids),
-                "scene_id": scene,
-                "user_id": segment["user_id"],
-                "input_text": say(rng, "stories", "sentence"),
-            }
-            about["bible_version"] = latest[scene]
+                "id": next(self.ids), "scene_id": scene, "user_id": segment["user_id"],
+                "input_text": say(rng, "stories", "sentence"), "bible_version": latest[scene],
+            }  # fmt: skip
             # Without an end they stay open at whatever `now`.
-            self.jobs.append(jobs.job(self.world, rng, about, CONTINUATION, STUCK, min(at, now))[0])
-
-
-def _additions(world: World) -> tuple[Ints, Ints, Ints]:
-    """Scene, user and time of all that people want to add, in no order: most scenes begin at once."""
-    rng, scenes, calendar = world.dice("additions"), world.scenes, world.calendar
-    started = np.flatnonzero(rng.random(world.size.scenes) < 0.92)
-    started = started[started > 0][: world.size.segments]
-    parts = [(started, scenes.user[started], scenes.created[started] + pauses(rng, 4 * MINUTE, len(started)))]
-    # Some additions fail or are cancelled and given up.
-    wanted = round((world.size.segments - len(started)) * 1.03)
-    for day, count in enumerate(calendar.volumes(rng, wanted / (calendar.days + 1), 0.3).tolist()):
-        start = calendar.start(day)
-        # What people look at most they do not all continue.
-        lively = np.sqrt(scenes.appeal) * novelty((start + DAY - scenes.created) / DAY, 1, 0, 8)
-        weights = np.where(scenes.closed > start, lively, 0)
-        if not weights.any():
-            continue
-        chosen = pick(rng, weights, count)
-        time = calendar.times(rng, day, count)
-        soonest = scenes.created[chosen] + HOUR
-        time = np.where(time < soonest, soonest + rng.integers(0, 2 * HOUR, count), time)
-        own = rng.random(count) < 0.35
-        parts.append((chosen, np.where(own, scenes.user[chosen], world.people.someone(rng, time)), time))
-    scene, user, moment = (np.concatenate(part) for part in zip(*parts, strict=True))
-    # Nobody adds to what moderators closed.
-    there = moment < scenes.closed[scene]
-    return scene[there], user[there], moment[there]
+            self.jobs.append(jobs.job(self.world, rng, about, jobs.CONTINUATION, jobs.STUCK, min(at, now))[0])
 
 
 def _urls(folder: str) -> dict[str, str]:
@@ -129,7 +96,7 @@ class _Story:
         if hangs:
             # It is taken for lost after a while.
             self._course.jobs.append(
-                jobs.job(self._world, rng, self._about(author, text), CONTINUATION, STUCK, self._free)[0]
+                jobs.job(self._world, rng, self._about(author, text), jobs.CONTINUATION, jobs.STUCK, self._free)[0]
             )
             self._free += 30 * MINUTE
         while not self._continue(author, text):
@@ -155,7 +122,7 @@ class _Story:
 
     def _outcome(self) -> str:
         draw = self._rng.random()
-        return FAILED if draw < _FAILS else CANCELLED if draw < _FAILS + _CANCELLED else FINISHED
+        return jobs.FAILED if draw < _FAILS else jobs.CANCELLED if draw < _FAILS + _CANCELLED else jobs.FINISHED
 
     def _continue(self, user: UUID, text: str) -> bool:
         """Whether the job made a segment."""
@@ -163,8 +130,10 @@ class _Story:
         folder, version = f"{known['cdn']}/scenes/{self._id}/{one}", self._bible.version
         result = {**_urls(folder), "segmentId": str(one), "bibleVersion": version}
         recent = [str(segment["id"]) for segment in self._segments[-3:]]
-        row = self._job(user, text, CONTINUATION, outcome, result, {"bibleVersion": version, "recentSegments": recent})
-        if outcome != FINISHED:
+        row = self._job(
+            user, text, jobs.CONTINUATION, outcome, result, {"bibleVersion": version, "recentSegments": recent}
+        )
+        if outcome != jobs.FINISHED:
             return False
         self._sequence += 2 if self._skips and self._sequence == 2 else 1
         seconds = int(rng.integers(4, 13))
@@ -190,16 +159,16 @@ class _Story:
         self._free += pause(self._rng, 5 * MINUTE)
         folder = f"{words('stories')['cdn']}/scenes/{self._id}/{segment['id']}/take-2"
         result = {**_urls(folder), "segmentId": str(segment["id"]), "kept": False}
-        self._job(segment["user_id"], segment["input_text"], REGENERATION, self._outcome(), result)
+        self._job(segment["user_id"], segment["input_text"], jobs.REGENERATION, self._outcome(), result)
 
     def _summarize(self, user: UUID) -> None:
         one, covered = next(self._course.ids), [segment["sequence"] for segment in self._segments[self._summarized :]]
-        outcome = FINISHED if self._rng.random() < 0.97 else FAILED
+        outcome = jobs.FINISHED if self._rng.random() < 0.97 else jobs.FAILED
         text = f"Segments {covered[0]} to {covered[-1]}"
         self._free += SECOND
-        self._job(user, text, SUMMARY, outcome, {"summaryId": str(one), "segmentsCovered": covered})
+        self._job(user, text, jobs.SUMMARY, outcome, {"summaryId": str(one), "segmentsCovered": covered})
         self._summarized = len(self._segments)
-        if outcome == FINISHED:
+        if outcome == jobs.FINISHED:
             at = self._free - SECOND // 10
             said = " ".join(event["event"] for event in self._bible.data["timeline"]["majorEvents"][-3:])
             row = {"id": one, "scene_id": self._id, "summary": f"{text}: {said}", "segments_covered": covered}

@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from community_pipelines.samples.calendar import HOUR, LEISURE, MINUTE, NEVER, Calendar, pauses
-from community_pipelines.samples.chance import Ints, dice, met, new_ids, one_of, pick, popularity
+from community_pipelines.samples.chance import dice, met, new_ids, one_of, pick, popularity
 from community_pipelines.samples.people import People, sign_up
 from community_pipelines.samples.stories.sample import StoriesSize
 from community_pipelines.samples.things import Things, closings
@@ -25,6 +25,8 @@ from community_pipelines.samples.writing import Row, state_at
 # The team: the first one is the admin, the others are moderators.
 TEAM = 6
 _PROMOTED = 3
+# The team is alone with its ideas in the first hours.
+_QUIET = 2 * HOUR
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _ideas(size: StoriesSize, calendar: Calendar, people: People, topics: list[T
     prepared = max(3, count // 30)
     by_team = opening + MINUTE + np.sort(rng.integers(0, HOUR, prepared))
     by_team[0] = opening + MINUTE
-    created = np.concatenate((by_team, _from_third_hour(rng, calendar, count - prepared)))
+    created = np.concatenate((by_team, calendar.moments(rng, count - prepared, quiet=_QUIET)))
     user = people.someone(rng, created)
     user[:prepared] = rng.integers(0, TEAM, prepared)
     topic = pick(rng, 1.0 / np.arange(3, len(topics) + 3), count)
@@ -128,7 +130,7 @@ def _ideas(size: StoriesSize, calendar: Calendar, people: People, topics: list[T
 
 def _scenes(size: StoriesSize, calendar: Calendar, people: People, ideas: Things) -> Things:
     rng, count = dice(size.seed, "scenes"), size.scenes
-    created = _from_third_hour(rng, calendar, count)
+    created = calendar.moments(rng, count, quiet=_QUIET)
     # The private scene is there before everything else of the first day but for the idea that it belongs to.
     created[0] = calendar.opening + HOUR + 2 * MINUTE
     idea = met(rng, created - 30 * MINUTE, ideas.created, ideas.appeal)
@@ -143,11 +145,3 @@ def _scenes(size: StoriesSize, calendar: Calendar, people: People, ideas: Things
     appeal[0] = 0
     nobody = np.zeros(count, dtype=np.bool_)
     return Things(new_ids(rng, count), idea, user, created, created, nobody, closed, closed_as, appeal)
-
-
-def _from_third_hour(rng: np.random.Generator, calendar: Calendar, count: int) -> Ints:
-    """Moments, none of them before the third hour of the first day."""
-    times = calendar.moments(rng, count)
-    early = times < calendar.opening + 2 * HOUR
-    times[early] = calendar.opening + 2 * HOUR + rng.integers(0, HOUR, int(early.sum()))
-    return np.sort(times)
