@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
-import subprocess
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,12 @@ from community_pipelines.databases.deployment import Names
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
 from community_pipelines.platforms.data_tests import TESTS, DeclarationError, read_data_tests
-from community_pipelines.platforms.declared import MODELS_FOLDER, declared
+from community_pipelines.platforms.declared import declared
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.judge import bound_of, judge
 from community_pipelines.quality.profile import stream_profile
 from tests.odd_rows import DAYS, PLATFORMS, odd_lake
+from tests.real_dbt import dbt
 
 
 @pytest.fixture(scope="module")
@@ -33,31 +31,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 def found_by_dbt(lake: Lake) -> dict[tuple[str, str], int]:
     """By table and name of a test the failures that dbt counts, over all days at once."""
-    scratch = lake.root.parent
-    done = subprocess.run(
-        [
-            str(Path(sysconfig.get_path("scripts")) / "dbt"), "test", "--select", "source:*",
-            "--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs"),
-        ],
-        cwd=MODELS_FOLDER,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(scratch),
-            "TZ": "America/New_York",
-            "DO_NOT_TRACK": "1",
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "COMMUNITY_LAKE": str(lake.root),
-            "DBT_DUCKDB_DATABASE": str(scratch / "dbt.duckdb"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )  # fmt: skip
+    done = dbt(lake, "test", "--select", "source:*")
     assert "Finished running" in done.stdout, done.stdout + done.stderr
-    nodes = json.loads((scratch / "target" / "manifest.json").read_text())["nodes"]
+    target = lake.root.parent / "target"
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     found = {}
-    for result in json.loads((scratch / "target" / "run_results.json").read_text())["results"]:
+    for result in json.loads((target / "run_results.json").read_text())["results"]:
         assert result["status"] in ("pass", "warn", "fail"), result["message"]
         node = nodes[result["unique_id"]]
         (table,) = re.findall(r"source\('\w+', '(\w+)'\)", node["test_metadata"]["kwargs"]["model"])
@@ -66,7 +45,7 @@ def found_by_dbt(lake: Lake) -> dict[tuple[str, str], int]:
 
 
 def test_what_is_judged_by_day_is_what_real_dbt_finds_over_all_of_them(lake: Lake) -> None:
-    dbt = found_by_dbt(lake)
+    theirs = found_by_dbt(lake)
     ours: dict[tuple[str, str], int] = {}
     kinds: dict[tuple[str, str], str] = {}
     for platform in PLATFORMS:
@@ -87,17 +66,17 @@ def test_what_is_judged_by_day_is_what_real_dbt_finds_over_all_of_them(lake: Lak
                         else sum(int(str(one.observed)) for one in of_test)
                     )
                     assert all(one.success for one in findings[DAYS[-1]] if one.column != "distinct_users")
-    assert dbt.keys() == ours.keys()
+    assert theirs.keys() == ours.keys()
     assert set(kinds.values()) >= set(TESTS) - {"one_row_per_grain", "not_null"}
     for key, count in ours.items():
         if kinds[key] == "accepted_values":
             # dbt counts the values, not the rows.
-            assert (count > 0) == (dbt[key] > 0), key
+            assert (count > 0) == (theirs[key] > 0), key
         elif key[1] == "distinct_users":
             # The day without rows has nobody, and is no group for dbt.
-            assert count == dbt[key] + 1
+            assert count == theirs[key] + 1
         else:
-            assert count == dbt[key], key
+            assert count == theirs[key], key
     assert sum(count > 0 for count in ours.values()) > 25
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sysconfig
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,9 +17,9 @@ from community_pipelines.models.engine import Engine
 from community_pipelines.models.inputs import Inputs
 from community_pipelines.models.project import load_model
 from community_pipelines.platforms.bazaar.spec import BAZAAR
-from community_pipelines.platforms.declared import MODELS_FOLDER
 from tests.declared import EVENT_SOURCES, EVENT_TYPES
 from tests.model_cases import Row, readable, table_of, tables, write_table
+from tests.real_dbt import dbt
 
 DAYS = days_between(date(2026, 1, 1), date(2026, 1, 10))
 QUIET_DAY = date(2026, 1, 6)
@@ -90,33 +87,9 @@ def our_rows(lake: Lake, model: str, days: Sequence[date]) -> list[Row]:
 
 def dbt_build(lake: Lake, first: date, last: date) -> None:
     """Runs `dbt build` over those days on a machine of another time zone; a warning of dbt's is an error."""
-    scratch = lake.root.parent
-    arguments = {
-        "--event-time-start": first.isoformat(),
-        "--event-time-end": (last + timedelta(days=1)).isoformat(),
-        "--target-path": str(scratch / "target"),
-        "--log-path": str(scratch / "logs"),
-    }
+    days = ("--event-time-start", f"{first}", "--event-time-end", f"{last + timedelta(days=1)}")
     # The rows are odd on purpose: what tests say of them is compared in test_data_tests.py.
-    selected = ["--select", "path:bazaar", "--exclude", "source:*"]
-    command = [str(Path(sysconfig.get_path("scripts")) / "dbt"), "--warn-error", "build", *selected]
-    done = subprocess.run(
-        command + [word for pair in arguments.items() for word in pair],
-        cwd=MODELS_FOLDER,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(scratch),
-            "TZ": "America/New_York",
-            "DO_NOT_TRACK": "1",
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "COMMUNITY_LAKE": str(lake.root),
-            "DBT_DUCKDB_DATABASE": str(scratch / "dbt.duckdb"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = dbt(lake, "--warn-error", "build", "--select", "path:bazaar", "--exclude", "source:*", *days)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

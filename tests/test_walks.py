@@ -202,7 +202,8 @@ def test_a_metric_is_three_files(copy: Callable[[str], Copy]) -> None:
 def test_a_platform_is_a_folder_of_each_kind_and_a_line(copy: Callable[[str], Copy]) -> None:
     text = section("Add a platform")
     files = files_of(text)
-    assert f"{len(files)} files and 1 line" in text
+    lines = sum(content.count("\n") for content in files.values())
+    assert f"{len(files)} files with {lines} lines and 1 line" in text
     project = copy("demo")
     before = project.graph()
     registry = project.root / "community_pipelines/platforms/registry.py"
