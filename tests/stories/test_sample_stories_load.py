@@ -15,7 +15,7 @@ from community_pipelines.platforms.stories.spec import STORIES
 from community_pipelines.samples.spec import SampleError
 from community_pipelines.samples.stories.sample import SAMPLE
 from tests.sample import empty_for, number
-from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made
+from tests.stories.sample import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made
 
 
 def is_empty(url: str) -> bool:

@@ -14,7 +14,7 @@ from community_pipelines.samples.spec import SampleError
 from community_pipelines.samples.stories.life import tables
 from community_pipelines.samples.stories.sample import StoriesSize
 from tests.sample import number, rows
-from tests.sample_stories import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made, world
+from tests.stories.sample import FIRST, NOW, SMALL, TABLES, contents, empty, fill, made, world
 
 OPEN = "('queued', 'processing', 'script_ready', 'continuity_checked', 'preview_ready')"
 # What must not be found at all: the rows that a check would call an error.
