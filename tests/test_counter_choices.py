@@ -74,7 +74,7 @@ def test_the_chosen_rule_corrects_the_counter_and_a_run_shows_the_other_one(
     assert result.metadata[f"favorites_count by {name}, as {SETTING} says"] == totals[name]
     assert result.metadata[f"favorites_count by {other}"] == totals[other]
     assert result.metadata["favorites_count: entities that differ"] == 2
-    shown = result.metadata["favorites_count: largest differences"].value.splitlines()
+    shown = result.metadata["favorites_count: largest differences"].markdown.splitlines()
     pairs = {"events": ("3 | 2", "0 | 1"), "rows": ("2 | 3", "1 | 0")}[name]
     assert shown[0] == f"| entity | by {name} | by {other} |"
     assert shown[2:] == [f"| {FIRST} | {pairs[0]} |", f"| {SECOND} | {pairs[1]} |"]

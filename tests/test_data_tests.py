@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from community_pipelines.databases.deployment import Names
+from community_pipelines.flow import flows
+from community_pipelines.flow.flows import flow_of
 from community_pipelines.lake.files import Lake
 from community_pipelines.models.engine import Engine
 from community_pipelines.platforms.data_tests import TESTS, DeclarationError, read_data_tests
-from community_pipelines.platforms.declared import declared
+from community_pipelines.platforms.declared import _declared, declared
 from community_pipelines.platforms.spec import Platform
 from community_pipelines.quality.judge import bound_of, judge
 from community_pipelines.quality.profile import stream_profile
@@ -95,8 +97,56 @@ def test_the_sql_that_a_platform_declares_is_sql_and_every_file_is_used(platform
     for text in files.values():
         pglast.parse_sql(names.fill(text, since=moment, until=moment, start=moment, end=moment).replace("%s", "$1"))
     source = "".join(path.read_text() for path in folder.glob("*.py"))
-    unused = [path.name for path, text in files.items() if text not in used and f"{path.stem}" not in source]
+    named = {path: (f'"{path.relative_to(folder).with_suffix("")}"', f'"{path.stem}"') for path in files}
+    unused = [path for path, text in files.items() if text not in used and not any(n in source for n in named[path])]
     assert not unused
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
+def test_values_that_are_listed_twice_are_the_same_ones(platform: Platform) -> None:
+    """A list of values is a test's; what people read of it, and SQL that takes some of it, must not fall behind."""
+    compared = 0
+    for stream in platform.streams:
+        accepted = {rule.names: set(rule.accepted) for rule in stream.quarantine if rule.names}
+        for test in stream.data_tests:
+            if test.kind == "accepted_values":
+                accepted[test.argument("column_name")] = set(test.argument("values"))
+        for column in stream.columns:
+            listed = re.fullmatch(r"(?:One of|Where it came from:) ([\w, ]+)\.", column.description)
+            if listed and column.name in accepted:
+                assert set(listed[1].split(", ")) == accepted[column.name], (stream.name, column.name)
+                compared += 1
+        for rule in stream.quarantine:
+            listed = re.search(r"is not one of ([\w, ]+)", rule.description)
+            assert not listed or set(listed[1].split(", ")) == set(rule.accepted)
+    assert compared >= 2
+
+
+def test_a_job_is_stuck_in_every_status_that_is_none_of_its_ends() -> None:
+    (stories,) = (one for one in PLATFORMS if one.name == "stories")
+    tests = {test.name: test for test in stories.stream("jobs").data_tests}
+    (ends,) = re.findall(r"status in \((.*?)\)", tests["ends_that_do_not_fit"].argument("expression"))
+    (stuck,) = (rule for rule in stories.stream("jobs").consistency if rule.name == "stuck_jobs")
+    (waiting,) = re.findall(r"in \((.*?)\)", stuck.broken)
+    known = {*re.findall(r"'(\w+)'", ends), *re.findall(r"'(\w+)'", waiting)}
+    assert known == set(tests["unknown_states"].argument("values"))
+    assert not set(re.findall(r"'(\w+)'", ends)) & set(re.findall(r"'(\w+)'", waiting))
+
+
+def changed(monkeypatch: pytest.MonkeyPatch, instead_of: str, written: str) -> Platform:
+    """A platform that declares what SOURCES does but for one change, as `flow_of` takes it."""
+    sources = yaml.safe_load(SOURCES.replace(instead_of, written, 1))["sources"]
+    found = _declared("p", Path("p/sources.yml"), {source["name"]: source for source in sources})
+    monkeypatch.setattr(flows, "load_models", lambda _: [])
+    return Platform("p", "P", "P.", found.tables, found.streams, found.dimensions, (), "events")
+
+
+@pytest.mark.parametrize("taken", ["duplicates", "rows", "residue"])
+def test_a_data_test_called_as_a_measure_of_our_own_is_refused(monkeypatch: pytest.MonkeyPatch, taken: str) -> None:
+    named = f"        data_tests: [{{row_rule: {{name: {taken}, description: d, arguments: {{expression: x}}}}}}]\n"
+    with pytest.raises(DeclarationError, match=f"p/raw/events: {taken} is the name of more than one measure"):
+        flow_of(changed(monkeypatch, "        columns:\n", f"{named}        columns:\n"))
+    assert [step.asset for step in flow_of(changed(monkeypatch, "nothing", "")).steps] == ["raw/events"]
 
 
 TABLE = """
@@ -140,6 +190,13 @@ def test_a_test_is_read_with_its_severity_its_column_and_what_it_says() -> None:
         ("arguments: {low: 0}", "arguments: {}", "low_x (in_range) needs low, high or both"),
         ("{expression: x is not null}", "{column_name: y, values: [1]}", "lacks expression"),
         ("row_rule:", "not_null:", "lacks column_name"),
+        ("config: {severity: warn}", "config:\n          tags: [x]", "no_x says tags, which nothing reads here"),
+        ("{low: 0}", "{low: zero}", "low_x (in_range) needs low, high or both, each a number"),
+        (
+            "in_range: {name: low_x, description: low ones, arguments: {low: 0}}",
+            "accepted_values: {name: known, description: known ones, arguments: {values: [a, null]}}",
+            "known (accepted_values) needs a list of values without null",
+        ),
         (
             "in_range: {name: low_x, description: low ones, arguments: {low: 0}}",
             "relationships: {name: gone, description: gone, arguments: {to: ref('other'), field: id}}",
@@ -222,9 +279,10 @@ def test_a_table_has_the_columns_that_are_copied_of_it_and_its_own(tmp_path: Pat
 @pytest.mark.parametrize(
     ("instead_of", "written", "said"),
     [
-        ("event_time: at", "event_tim: at", "events: 'event_time' is missing"),
+        ("event_time: at", "event_tim: at", "events: config says event_tim, which nothing reads here"),
+        ("          event_time: at\n", "", "events: 'event_time' is missing"),
         ("entity: thing_id, ", "", "events: 'entity' is missing"),
-        ("states: [kind]", "stats: [kind]", "config.meta.stream says stats; it knows entity"),
+        ("states: [kind]", "stats: [kind]", "config.meta.stream says stats, which nothing reads here; it knows entity"),
         ("states: [kind]", "states: [other]", "copies no column other"),
         ("states: [kind]", "states: [data]", "data cannot be optional"),
         ("data_type: bigint", "data_type: int2", "uses has the type int2; expected one of uuid"),
@@ -232,14 +290,40 @@ def test_a_table_has_the_columns_that_are_copied_of_it_and_its_own(tmp_path: Pat
         ("dimension: {table: things}", "dimension: {table: thing}", "the source p_app lacks the table thing"),
         ("name: p_app", "name: p_ap", "needs the sources p (the lake) and p_app"),
         ("{name: uses,", "{name: id,", "p_app.things: id is said where it is copied; take it away"),
-        ("description: Kind.", "descr: Kind.", "events: a column lacks 'description'"),
+        ("description: Kind.", "descr: Kind.", "events, column kind says descr, which nothing reads here"),
+        (", description: Kind.", "", "events: a column lacks 'description'"),
         ("        columns:\n", "        meta: {owner: me}\n        columns:\n", "is said in a meta beside config"),
         (
             "        columns:\n",
             "        data_tests: [{relationships: {name: n, description: d, arguments: "
             "{column_name: thing_id, to: \"source('p', 'nowhere')\", field: id}}}]\n        columns:\n",
-            "n compares with nowhere, no dimension here",
+            "n compares with p/nowhere, no dimension here",
         ),
+        ("            quarantine:", "            consistancy: []\n            quarantine:",
+         "events: config.meta says consistancy, which nothing reads here; it knows consistency"),
+        ("stream: {entity: thing_id, states: [kind]}", "stream: [thing_id]", "config.meta.stream: expected names with"),
+        ("states: [kind]", "settles_days: two", "settles_days is 'two'; expected a whole number"),
+        ("{dimension: {table: things}}", "{dimension: {table: things, settles: 3}}", "dimension says settles"),
+        ("never_read: [email]", "never_reed: [email]", "p_app.events: config.meta says never_reed"),
+        ("never_read: [email]", "never_read: [kind]", "kind is to leave the app and is never_read; take one away"),
+        ("source_type: jsonb, optional: true", "optinal: true", "column data: config.meta says optinal"),
+        ("description: Cached uses.", "description: Cached uses., data_tests: [not_null]", "uses says data_tests"),
+        ("        columns:\n", "        tests: [not_null]\n        columns:\n", "events says tests, which"),
+        ("        columns:\n", "        data_tests: [one_row_per_grain]\n        columns:\n", "is for models"),
+        (
+            "        columns:\n",
+            "        data_tests: [{relationships: {name: n, description: d, arguments: "
+            "{column_name: thing_id, to: \"source('p', 'dim_things')\", field: key}}}]\n        columns:\n",
+            "n reads key, which p/dim_things has not",
+        ),
+        (
+            "        columns:\n",
+            "        data_tests: [{relationships: {name: n, description: d, arguments: "
+            "{column_name: thing_id, to: \"source('p_app', 'dim_things')\", field: id}}}]\n        columns:\n",
+            "n compares with p_app/dim_things, no dimension here",
+        ),
+        ("  - name: p_app", "  - name: [", "is no valid YAML"),
+        ("    tables:\n      - name: events\n", "    tabels:\n      - name: events\n", "is not written as sources.yml"),
         ("            quarantine:", "            consistency: [{name: r, severity: error, description: d}]\n"
          "            quarantine:", "r.sql does not exist: p declares it"),
     ],

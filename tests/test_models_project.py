@@ -265,6 +265,16 @@ class TestWrongFiles:
             (", description: A number.", "", "KeyError: 'description'"),
             ("grain: [x, day], ", "", "KeyError: 'grain'"),
             ("data_tests: [one_row_per_grain]", "", "m lacks one_row_per_grain among its data_tests"),
+            (
+                "data_tests: [",
+                "tests: [not_null]\n            data_tests: [",
+                "m has tests, which dbt calls",
+            ),
+            (
+                "description: A day.",
+                "description: A day., constraints: [{type: unique}]",
+                "column's not_null is kept",
+            ),
             ("[one_row_per_grain]", "[one_row_per_grain, unique]", "the data test unique cannot be judged by day"),
             ("entity: x, ", "", "give both or none"),
             (", entity_table: xs", "", "give both or none"),

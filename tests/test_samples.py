@@ -17,7 +17,7 @@ from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.samples.calendar import DAY, HOUR, NEVER, SECOND, make_calendar
 from community_pipelines.samples.chance import NONE, dice, new_ids
 from community_pipelines.samples.jobs import End, Stage, run_through
-from community_pipelines.samples.people import sign_up
+from community_pipelines.samples.people import belongings, sign_up
 from community_pipelines.samples.spec import SampleError, sample_of
 from community_pipelines.samples.things import Things, additions
 from community_pipelines.samples.visits import Toggles, arrive, once_each
@@ -185,3 +185,13 @@ def test_what_is_held_is_what_was_said_last() -> None:
     assert (toggles.held.tolist(), toggles.let_go.tolist()) == ([8], [7])
     toggles.follow(np.array([7]), np.array([3]), np.array([True]))
     assert (toggles.held.tolist(), toggles.let_go.tolist()) == ([7, 8], [])
+
+
+def test_what_belongs_to_people_is_there_when_today_begins_however_late_they_came() -> None:
+    calendar = make_calendar(datetime(2026, 3, 4, 0, 2, tzinfo=UTC), 2)
+    today = calendar.start(calendar.days)
+    for seed in range(20):
+        people = sign_up(dice(seed, "people"), calendar, 200, 0.5, today=False)
+        made = belongings(dice(seed, "projects"), people, 0.4, today)
+        assert (made.created <= today).all()
+        assert (made.created >= people.created[made.owner]).all()

@@ -13,8 +13,9 @@ from graphlib import CycleError, TopologicalSorter
 from community_pipelines.flow.counters import Counters
 from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
-from community_pipelines.flow.raw import Raw
+from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.project import ModelError, load_models
+from community_pipelines.platforms.data_tests import DeclarationError, check_parents
 from community_pipelines.platforms.registry import PLATFORMS
 from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.platforms.spec import Platform, Table
@@ -42,7 +43,27 @@ def flow_of(platform: Platform) -> Flow:
 
     Raises ModelError for a model that does not load, or models that read each other in a circle.
     """
-    return Flow(platform, tuple(_steps(platform)))
+    made = Flow(platform, tuple(_steps(platform)))
+    for step in made.steps:
+        _check(step)
+    return made
+
+
+def _check(step: PlatformStep) -> None:
+    """Raises DeclarationError for data tests and rules that are called as another measure, which would take their
+    place, and for one that compares with what is no dimension."""
+    where = f"{step.platform.name}/{step.asset}"
+    names = [bound.column for bound in step.bounds]
+    if isinstance(step, Raw):
+        names += [bound.column for bound in common_bounds(Settings.model_construct(), step.stream)]
+    if isinstance(step, SqlModel):
+        parents = {f"{step.platform.name}/{one.name}": set(one.columns) for one in step.platform.dimensions}
+        check_parents(step.model.contract.data_tests, parents, where)
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DeclarationError(
+            f"{where}: {', '.join(repeated)} is the name of more than one measure; give the data test or the rule "
+            "another"
+        )
 
 
 def _steps(platform: Platform) -> Iterator[PlatformStep]:

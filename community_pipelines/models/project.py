@@ -5,7 +5,7 @@ No contract, no load: a model that cannot be loaded fails the load.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -182,6 +182,7 @@ def _contract(path: Path, name: str) -> Contract:
             reads_days_back=meta.get("reads_days_back", 0),
             data_tests=read_data_tests(entry, str(path)),
         )
+        _refuse_unjudged(entry, path)
     except DeclarationError as error:
         raise ModelError(str(error)) from None
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
@@ -198,6 +199,15 @@ def _contract(path: Path, name: str) -> Contract:
     if GRAIN_TEST not in {test.kind for test in contract.data_tests}:
         raise ModelError(f"{path}: {name} lacks {GRAIN_TEST} among its data_tests: without it dbt judges no grain")
     return contract
+
+
+def _refuse_unjudged(entry: Mapping[str, Any], path: Path) -> None:
+    for said in (entry, *entry["columns"]):
+        if "tests" in said:
+            raise ModelError(f"{path}: {said['name']} has tests, which dbt calls data_tests now; write that")
+    kinds = {one["type"] for column in entry["columns"] for one in column.get("constraints") or ()}
+    if kinds - {"not_null"} or "constraints" in entry:
+        raise ModelError(f"{path}: of constraints only a column's not_null is kept; say the others as data_tests")
 
 
 def _column(item: dict[str, Any]) -> ContractColumn:

@@ -27,8 +27,9 @@ def flow_page() -> str:
     parts = [
         "# The flow",
         "Written by `make dictionary` from the platforms' steps, in the order in which a run takes them. Tables of the "
-        "app are copied into day files, models are computed from day files and published, counters are corrected. What "
-        "a box holds is said in the [data dictionary](data-dictionary.md).",
+        "app are copied into day files, models are computed from day files and published, counters are corrected. The "
+        "tables that counters are counted in are named below each picture and not drawn. What a box holds is said in "
+        "the [data dictionary](data-dictionary.md).",
     ]
     for one in FLOWS:
         parts += [f"## {one.platform.name}: {one.platform.title}", _picture(one), _table(one)]
@@ -47,7 +48,7 @@ def reads(step: PlatformStep) -> list[Key]:
 
 def _edges(one: Flow) -> Iterator[tuple[Key, Key]]:
     for step in one.steps:
-        # What counters are counted in would cross the whole picture: the table below it names it.
+        # What counters are counted in would cross the whole picture.
         read = reads(step)[:1] if isinstance(step, Counters) else reads(step)
         yield from ((key, step.key) for key in read)
     if one.platform.snapshots is not None:
@@ -78,7 +79,7 @@ def _table(one: Flow) -> str:
     rows = [_row(step) for step in one.steps]
     if one.platform.snapshots is not None:
         rows.append(_templates_row(one.platform, one.platform.snapshots))
-    return Shown(["asset", "reads", "grain", "published table", "file"], rows).markdown
+    return Shown(["asset", "reads", "grain", "writes to", "file"], rows).markdown
 
 
 def _row(step: PlatformStep) -> Sequence[str]:
@@ -101,7 +102,8 @@ def _templates(platform: Platform, declared: Snapshots) -> Key:
 def _templates_row(platform: Platform, declared: Snapshots) -> Sequence[str]:
     read = [source_key(platform, table) for table in declared.read]
     file = f"community_pipelines/platforms/{platform.name}/spec.py"
-    return _cells(_templates(platform, declared), read, ("id",), declared.templates.name, file)
+    written = f"{declared.templates.name}`, `{declared.template_scenes.name}"
+    return _cells(_templates(platform, declared), read, ("id",), written, file)
 
 
 def _cells(made: Key, read: Sequence[Key], grain: Sequence[str], published: str, file: str) -> Sequence[str]:

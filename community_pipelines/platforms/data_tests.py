@@ -6,7 +6,7 @@ Here: reading and refusing them. What judges them per day is in `quality/`; real
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,9 +55,21 @@ class DataTest:
 
     @property
     def parent(self) -> str:
-        """The dimension that `relationships` and `same_as_parent` compare with."""
+        """The dimension that `relationships` and `same_as_parent` compare with, as platform/dimension; else empty."""
         found = _SOURCE.fullmatch(str(self.argument("to")).strip())
-        return found["table"] if found else ""
+        return f"{found['schema']}/{found['table']}" if found else ""
+
+
+def refuse_unknown(said: object, known: Set[str], where: str) -> None:
+    """Raises DeclarationError for a part of a declaration that says something nobody reads, or is no mapping."""
+    if not isinstance(said, Mapping):
+        raise DeclarationError(f"{where}: expected names with values, found {said!r}")
+    unknown = sorted(set(said) - known)
+    if unknown:
+        raise DeclarationError(
+            f"{where} says {', '.join(map(str, unknown))}, which nothing reads here; "
+            f"it knows {', '.join(sorted(known))}"
+        )
 
 
 def read_data_tests(table: Mapping[str, Any], where: str) -> tuple[DataTest, ...]:
@@ -81,6 +93,19 @@ def read_data_tests(table: Mapping[str, Any], where: str) -> tuple[DataTest, ...
     return tuple(found)
 
 
+def check_parents(tests: Iterable[DataTest], parents: Mapping[str, Set[str]], where: str) -> None:
+    """Raises DeclarationError for a test that compares with what is none of the dimensions `parents`, or with a column
+    that the dimension has not: platform/dimension → columns."""
+    for test in tests:
+        if not test.parent:
+            continue
+        if test.parent not in parents:
+            raise DeclarationError(f"{where}: {test.name} compares with {test.parent}, no dimension here")
+        read = {test.argument("field")} | ({test.argument("column_name")} if test.kind == "same_as_parent" else set())
+        if missing := sorted(read - parents[test.parent]):
+            raise DeclarationError(f"{where}: {test.name} reads {', '.join(missing)}, which {test.parent} has not")
+
+
 def _data_test(test: Any, where: str, column: str | None) -> DataTest:
     kind, said = (test, {}) if isinstance(test, str) else next(iter(test.items()))
     if kind not in TESTS:
@@ -93,16 +118,10 @@ def _data_test(test: Any, where: str, column: str | None) -> DataTest:
     name, description = given.pop("name", None), given.pop("description", None)
     if not name or not description:
         raise DeclarationError(f"{where}: a data test {kind} lacks a name or a description; give it both")
-    config = given.pop("config", {})
-    arguments = dict(given.pop("arguments", {}))
-    if column is not None:
-        arguments["column_name"] = column
-    unknown = sorted({*given, *(set(config) - {"severity", "where"})})
-    if unknown:
-        raise DeclarationError(
-            f"{where}: {name} says {', '.join(unknown)}, which nothing reads here; arguments go under arguments, and "
-            "config knows severity and where"
-        )
+    config = given.pop("config", None) or {}
+    arguments = {"column_name": column} if column is not None else {}
+    arguments |= given.pop("arguments", None) or {}
+    refuse_unknown(given | config, {"severity", "where"}, f"{where}: {name}")
     required, optional = TESTS[kind]
     missing, strange = sorted(required - set(arguments)), sorted(set(arguments) - required - optional)
     if missing or strange:
@@ -110,8 +129,13 @@ def _data_test(test: Any, where: str, column: str | None) -> DataTest:
             f"{where}: {name} ({kind}) lacks {', '.join(missing) or 'nothing'} and has unknown arguments "
             f"{', '.join(strange) or 'none'}"
         )
-    if kind in ("in_range", "day_in_range") and not {"low", "high"} & set(arguments):
-        raise DeclarationError(f"{where}: {name} ({kind}) needs low, high or both")
+    limits = [arguments[limit] for limit in ("low", "high") if limit in arguments]
+    if {"low", "high"} & optional and not (limits and all(isinstance(limit, int | float) for limit in limits)):
+        raise DeclarationError(f"{where}: {name} ({kind}) needs low, high or both, each a number")
+    if kind == "accepted_values" and not (
+        isinstance(arguments["values"], list) and arguments["values"] and None not in arguments["values"]
+    ):
+        raise DeclarationError(f"{where}: {name} ({kind}) needs a list of values without null, which always passes")
     if kind == "day_in_range" and "where" in config:
         raise DeclarationError(f"{where}: {name} ({kind}) takes no where; write it into its measure: filter (where …)")
     severity = config.get("severity", "error")

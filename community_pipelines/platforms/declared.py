@@ -13,13 +13,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from community_pipelines.platforms.data_tests import SEVERITIES, DeclarationError, read_data_tests
+from community_pipelines.platforms.data_tests import (
+    GRAIN_TEST,
+    SEVERITIES,
+    DeclarationError,
+    check_parents,
+    read_data_tests,
+    refuse_unknown,
+)
 from community_pipelines.platforms.spec import Column, ColumnType, Consistency, Dimension, RowRule, Stream, Table
 from community_pipelines.shipped import shipped
 
 MODELS_FOLDER = shipped("dbt_like_models")
 # PostgreSQL's name of what the lake calls otherwise.
 IN_THE_APP: Mapping[str, str] = {"varchar": "text"}
+ITEM = {"name", "description", "config", "columns"}
+COLUMN = {"name", "data_type", "description", "config"}
 STREAM_FACTS = {"table", "id", "entity", "states", "settles_days", "shrink_limit", "timeless"}
 
 
@@ -62,14 +71,18 @@ def declared(platform: str, folder: Path = MODELS_FOLDER) -> Declared:
 
     path = folder / platform / "sources.yml"
     try:
-        text = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        sources = {source["name"]: source for source in text["sources"]}
+        sources = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["sources"]
+        return _declared(platform, path, {source["name"]: source for source in sources})
     except OSError as error:
-        raise DeclarationError(
-            f"{path} cannot be read ({error.strerror}): a platform's streams are declared there"
-        ) from None
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise DeclarationError(f"{path} lists no sources ({type(error).__name__}: {error})") from None
+        reason = f"cannot be read ({error.strerror}): a platform's streams are declared there"
+    except yaml.YAMLError as error:
+        reason = f"is no valid YAML: {error}"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"is not written as sources.yml of the other platforms are ({type(error).__name__}: {error})"
+    raise DeclarationError(f"{path} {reason}")
+
+
+def _declared(platform: str, path: Path, sources: dict[str, Any]) -> Declared:
     lake, app = sources.pop(platform, None), sources.pop(f"{platform}_app", None)
     if lake is None or app is None:
         raise DeclarationError(f"{path} needs the sources {platform} (the lake) and {platform}_app (the app's tables)")
@@ -77,7 +90,7 @@ def declared(platform: str, folder: Path = MODELS_FOLDER) -> Declared:
     for item in lake["tables"]:
         kind = _kind(item, path)
         of_table = copied.setdefault(_meta(item)[kind].get("table", item["name"]), {})
-        for column in _columns(item, path, lake=True):
+        for column in _columns(item, path, lake=True, tested=kind == "stream"):
             known = of_table.setdefault(column.name, column)
             if (known.type, known.optional) != (column.type, column.optional):
                 raise DeclarationError(f"{path}, {item['name']}: {column.name} has another type than in another table")
@@ -94,13 +107,9 @@ def declared(platform: str, folder: Path = MODELS_FOLDER) -> Declared:
         else:
             columns = tuple(column["name"] for column in item["columns"])
             dimensions.append(Dimension(table, columns, _own_name(item, table)))
-    known_dimensions = {dimension.name for dimension in dimensions}
+    parents = {f"{platform}/{dimension.name}": set(dimension.columns) for dimension in dimensions}
     for stream in streams:
-        for one in stream.data_tests:
-            if one.parent and one.parent not in known_dimensions:
-                raise DeclarationError(
-                    f"{path}, {stream.name}: {one.name} compares with {one.parent}, no dimension here"
-                )
+        check_parents(stream.data_tests, parents, f"{path}, {stream.name}")
     others = {
         name: {item["name"]: _table(source, item, path) for item in source["tables"]}
         for name, source in sources.items()
@@ -114,12 +123,22 @@ def _meta(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _kind(item: Mapping[str, Any], path: Path) -> str:
-    kinds = [kind for kind in ("stream", "dimension") if kind in _meta(item)]
+    where, meta = f"{path}, {item['name']}", _meta(item)
+    kinds = [kind for kind in ("stream", "dimension") if kind in meta]
     if "meta" in item or len(kinds) != 1:
         raise DeclarationError(
-            f"{path}, {item['name']}: config.meta says either stream or dimension, and nothing is said in a meta "
-            "beside config: dbt loses it"
+            f"{where}: config.meta says either stream or dimension, and nothing is said in a meta beside config: dbt "
+            "loses it"
         )
+    if kinds == ["stream"]:
+        refuse_unknown(item, ITEM | {"data_tests"}, where)
+        refuse_unknown(item["config"], {"event_time", "meta"}, f"{where}: config")
+        refuse_unknown(meta, {"external_location", "stream", "quarantine", "consistency"}, f"{where}: config.meta")
+        refuse_unknown(meta["stream"], STREAM_FACTS, f"{where}: config.meta.stream")
+    else:
+        refuse_unknown(item, ITEM, where)
+        refuse_unknown(meta, {"external_location", "dimension"}, f"{where}: config.meta")
+        refuse_unknown(meta["dimension"], {"table"}, f"{where}: config.meta.dimension")
     return kinds[0]
 
 
@@ -131,9 +150,12 @@ def _text(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def _columns(item: Mapping[str, Any], path: Path, lake: bool) -> tuple[Column, ...]:
+def _columns(item: Mapping[str, Any], path: Path, lake: bool, tested: bool = False) -> tuple[Column, ...]:
     found = []
     for column in item.get("columns") or ():
+        where = f"{path}, {item['name']}, column {column.get('name')}"
+        refuse_unknown(column, COLUMN | ({"data_tests"} if tested else set()), where)
+        refuse_unknown(_meta(column), {"source_type", "optional"}, f"{where}: config.meta")
         try:
             meta = _meta(column)
             said = str(column["data_type"])
@@ -152,29 +174,32 @@ def _columns(item: Mapping[str, Any], path: Path, lake: bool) -> tuple[Column, .
 
 
 def _table(source: Mapping[str, Any], item: Mapping[str, Any], path: Path, copied: tuple[Column, ...] = ()) -> Table:
+    where = f"{path}, {source['name']}.{item['name']}"
+    refuse_unknown(item, ITEM | {"identifier"}, where)
+    refuse_unknown(_meta(item), {"never_read"}, f"{where}: config.meta")
     own = _columns(item, path, lake=False)
     repeated = sorted({column.name for column in own} & {column.name for column in copied})
     if repeated:
-        raise DeclarationError(
-            f"{path}, {source['name']}.{item['name']}: {', '.join(repeated)} is said where it is copied; take it away"
-        )
+        raise DeclarationError(f"{where}: {', '.join(repeated)} is said where it is copied; take it away")
+    never_read = tuple(_meta(item).get("never_read", ()))
+    if read := sorted({column.name for column in (*copied, *own)} & set(never_read)):
+        raise DeclarationError(f"{where}: {', '.join(read)} is to leave the app and is never_read; take one away")
     return Table(
         item["name"],
         f"{source.get('schema', 'public')}.{item.get('identifier', item['name'])}",
         _text(item["description"]),
         (*copied, *own),
-        tuple(_meta(item).get("never_read", ())),
+        never_read,
     )
 
 
 def _stream(platform: str, table: Table, item: Mapping[str, Any], path: Path) -> Stream:
     meta, where = _meta(item), f"{path}, {item['name']}"
-    facts = meta["stream"]
-    unknown = sorted(set(facts) - STREAM_FACTS)
-    if unknown:
-        raise DeclarationError(
-            f"{where}: config.meta.stream says {', '.join(unknown)}; it knows {', '.join(sorted(STREAM_FACTS))}"
-        )
+    facts, tests = meta["stream"], read_data_tests(item, where)
+    if GRAIN_TEST in {test.kind for test in tests}:
+        raise DeclarationError(f"{where}: {GRAIN_TEST} is for models; repeated ids of a stream are counted anyhow")
+    if type(facts.get("settles_days", 0)) is not int:
+        raise DeclarationError(f"{where}: settles_days is {facts['settles_days']!r}; expected a whole number")
     try:
         return Stream(
             table=table,
@@ -184,7 +209,7 @@ def _stream(platform: str, table: Table, item: Mapping[str, Any], path: Path) ->
             time=item["config"]["event_time"],
             entity=facts["entity"],
             quarantine=tuple(_rule(rule, where) for rule in meta["quarantine"]),
-            data_tests=read_data_tests(item, where),
+            data_tests=tests,
             states=tuple(facts.get("states", ())),
             settles_days=facts.get("settles_days", 0),
             shrink_limit=facts.get("shrink_limit"),
@@ -202,6 +227,7 @@ def _stream(platform: str, table: Table, item: Mapping[str, Any], path: Path) ->
 
 
 def _rule(rule: Mapping[str, Any], where: str) -> RowRule:
+    refuse_unknown(rule, {"name", "description", "broken", "accepted_values"}, f"{where}: a quarantine rule")
     name, description = rule["name"], rule["description"]
     if "accepted_values" not in rule:
         return RowRule(name, rule["broken"], description)
@@ -212,6 +238,7 @@ def _rule(rule: Mapping[str, Any], where: str) -> RowRule:
 
 
 def _consistency(platform: str, rule: Mapping[str, Any], where: str) -> Consistency:
+    refuse_unknown(rule, {"name", "description", "severity"}, f"{where}: a consistency rule")
     if rule["severity"] not in SEVERITIES:
         raise DeclarationError(f"{where}: {rule['name']} has severity {rule['severity']!r}; expected error or warn")
     return Consistency(

@@ -281,7 +281,7 @@ class Snapshots:
     templates: Table
     template_scenes: Table
     changes: tuple[str, ...]
-    preview_frame: int = 15
+    preview_frame: int
     job: str = "ingest_template_snapshots"
 
     @property

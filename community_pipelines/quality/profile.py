@@ -116,7 +116,7 @@ def _key(test: DataTest) -> str:
 def _parent(engine: Engine, test: DataTest, name: str) -> str:
     """A dimension by its key, with the value that a row's is compared with; one row of each key, whatever it holds.
     Its columns have names that no row has."""
-    (dimension,) = (one for one in engine.platform.dimensions if one.name == test.parent)
+    (dimension,) = (one for one in engine.platform.dimensions if f"{engine.platform.name}/{one.name}" == test.parent)
     declared = declared_columns([dimension.table.column(column) for column in dimension.columns])
     table = parquet(engine.dimension(dimension.name), declared)
     key = f'"{test.argument("field")}" as {name}_key'

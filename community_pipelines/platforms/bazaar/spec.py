@@ -67,6 +67,7 @@ BAZAAR = Platform(
         templates=APP.others["bazaar_snapshots"]["community_templates"],
         template_scenes=APP.others["bazaar_snapshots"]["community_template_scenes"],
         changes=("status", "updated_at"),
+        preview_frame=PREVIEW_FRAME,
     ),
 )
 PLATFORM = BAZAAR
