@@ -17,7 +17,7 @@ from community_pipelines.platforms.registry import platform as declared
 from community_pipelines.samples.calendar import DAY, HOUR, NEVER, SECOND, make_calendar
 from community_pipelines.samples.chance import NONE, dice, new_ids
 from community_pipelines.samples.jobs import End, Stage, run_through
-from community_pipelines.samples.people import sign_up
+from community_pipelines.samples.people import belongings, sign_up
 from community_pipelines.samples.spec import SampleError, sample_of
 from community_pipelines.samples.things import Things, additions
 from community_pipelines.samples.visits import Toggles, arrive, once_each
@@ -133,6 +133,15 @@ def test_a_job_ends_as_it_shall(end: End) -> None:
     assert {run.started == NEVER for run in runs} == ({True, False} if end == "is cancelled" else {False})
     lengths = {"finishes": {2}, "is cancelled": {0, 1, 2}}.get(end, {1, 2})
     assert {len(run.stages) for run in runs} == lengths
+
+
+def test_whoever_signed_up_late_in_the_last_evening_has_made_something_before_midnight() -> None:
+    calendar = make_calendar(datetime(2026, 3, 5, tzinfo=UTC), 4)
+    people = sign_up(dice(1, "people"), calendar, 2_000, 0.1, today=False)
+    assert people.created.max() > calendar.now - HOUR
+    made = belongings(dice(1, "projects"), people, 0.4, calendar.now)
+    assert made.created.max() < calendar.now
+    assert (made.created >= people.created[made.owner]).all()
 
 
 def test_few_rows_are_late_and_none_arrives_after_now() -> None:
