@@ -70,6 +70,24 @@ def test_without_a_platform_every_one_that_has_partitioned_tables_is_taken_care_
     assert list(upkeep.partitions()) == [part("jobs", 0), part("jobs", 1)]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_what_was_done_is_shown_also_where_a_later_platform_fails(
+    upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    (own,) = flows.FLOWS
+    away = replace(own.platform, name="stories")
+    monkeypatch.setattr(flows, "FLOWS", (own, Flow(away, ())))
+    monkeypatch.setenv("COMMUNITY_STORIES__SOURCE_URL", "postgresql://someone@127.0.0.1:1/stories")
+    result = community("maintain", "--months", 1, *form)
+    assert result.exit_code == 2
+    assert "error: " in result.stderr
+    if form:
+        assert [line["partition"] for line in json.loads(result.stdout)] == [part("jobs", 0), part("jobs", 1)]
+    else:
+        assert f"│ jobs │ {part('jobs', 1)} │ created │" in unwrapped(result.stdout)
+    assert list(upkeep.partitions()) == [part("jobs", 0), part("jobs", 1)]
+
+
 def test_a_platform_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path / "state"))
     result = community("maintain", "--platform", "nothing")

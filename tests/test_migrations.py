@@ -378,6 +378,36 @@ def test_a_role_without_the_right_to_create_is_told_what_to_ask_for(database: st
             connection.execute("drop role guest_of_migrations")
 
 
+def test_a_role_that_owns_the_schema_and_not_its_tables_is_told_who_can_do_it(database: str) -> None:
+    migrate(database, PIPELINE)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create role owner_of_no_table login")
+        connection.execute("alter schema community owner to owner_of_no_table")
+        connection.execute("delete from community.migrations where number = 13")
+    owner = database.replace("user=postgres", "user=owner_of_no_table")
+    try:
+        with pytest.raises(
+            MigrationError, match=r"permission denied for table migrations\. .*`community doctor` prints"
+        ):
+            migrate(owner, PIPELINE)
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("grant select, insert on community.migrations to owner_of_no_table")
+        with pytest.raises(MigrationError) as refusal:
+            migrate(owner, PIPELINE)
+        assert "0013_comments.sql: must be owner of relation publications" in str(refusal.value)
+        assert str(refusal.value).endswith(
+            "Nothing of this file was kept. Have its owner or a database administrator run what `community migrate "
+            "--dry-run` prints."
+        )
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(text(pending(owner, PIPELINE)).encode())
+        assert migrate(owner, PIPELINE) == []
+    finally:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("drop owned by owner_of_no_table cascade")
+            connection.execute("drop role owner_of_no_table")
+
+
 def test_a_run_that_waits_too_long_for_another_one_gives_up_with_advice(
     database: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

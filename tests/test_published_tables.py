@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,10 +23,11 @@ from psycopg.conninfo import conninfo_to_dict
 from community_pipelines.commands.runs import prepare
 from community_pipelines.databases import migrations
 from community_pipelines.databases.migrations import MigrationError
-from community_pipelines.flow.flows import FLOWS
+from community_pipelines.flow.flows import FLOWS, flow, flow_of
 from community_pipelines.models import published_tables
-from community_pipelines.models.project import Contract, ContractColumn, Model, load_model, load_models
+from community_pipelines.models.project import Contract, ContractColumn, Model, ModelError, load_model, load_models
 from community_pipelines.models.published_tables import migrate, plan
+from community_pipelines.platforms.bazaar.spec import BAZAAR
 from tests.bazaar.gallery import ACTIVITY, Gallery
 from tests.community import community, other_models, unwrapped, wait_until
 from tests.flows import at, day, number
@@ -352,8 +355,9 @@ def test_a_search_path_that_begins_with_our_schema_hides_nothing(bazaar: str) ->
          "contract says integer: add a column of that type under another name"),
         (changed("uses_total", type="varchar"), "is bigint, its contract says character varying"),
         (changed("uses_total", name="all_uses"), "has uses_total, which its contract does not name, and lacks "
-         "all_uses. Where that is a new name: alter table community.template_counters_daily rename column uses_total "
-         "to all_uses; where it is a new column"),
+         'all_uses. Where that is a new name: alter table "community"."template_counters_daily" rename column '
+         '"uses_total" to "all_uses"; where it is a new column: alter table "community"."template_counters_daily" add '
+         'column "all_uses" bigint; then migrate again'),
         (having(grain=("day", "template_id")), "the primary key of community.template_counters_daily is template_id, "
          "day, the grain of its contract is day, template_id: publish under another name"),
         (having(grain=("template_id",)), "the grain of its contract is template_id"),
@@ -403,6 +407,73 @@ def test_an_index_of_another_kind_under_the_name_of_ours_is_refused(bazaar: str)
     rows(bazaar, f"create index template_counters_daily_day_idx on {TABLE} (day, uses_total)")
     with pytest.raises(MigrationError, match=r"template_counters_daily_day_idx of .* is not one by day: rename it"):
         migrate(bazaar, "bazaar", [MODEL]).require()
+
+
+@contextmanager
+def published_to(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The contract of these tests, saying that its model is published to that."""
+    with other_models(tmp_path, monkeypatch) as folder:
+        contract = folder / f"{MODEL.name}.yml"
+        contract.write_text(contract.read_text().replace(f"publish: {TABLE}", f"publish: {target}"))
+        yield contract
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "communty.template_counters_daily",
+        "",
+        "5",
+        "public.community_metrics_daily",
+        "community.",
+        "community.of.it",
+        "communities",
+    ],
+)
+def test_what_is_neither_ours_nor_the_apps_is_no_place_to_publish_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    with published_to(target, tmp_path, monkeypatch) as contract, pytest.raises(ModelError) as refusal:
+        flow_of(BAZAAR)
+    assert str(refusal.value) == (
+        f"{contract}: bazaar/template_counters_daily is published to {target or 'nothing'}, which is neither a table "
+        "in the schema community nor one that bazaar declares: write publish: community.template_counters_daily, or "
+        "the name of the app's table as in sources.yml"
+    )
+
+
+@pytest.mark.parametrize("target", ["community.community_template_trends", "community_metrics_daily"])
+def test_two_models_that_are_published_to_one_table_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    other = target.removeprefix("community.")
+    with published_to(target, tmp_path, monkeypatch), pytest.raises(ModelError) as refusal:
+        flow_of(BAZAAR)
+    assert str(refusal.value) == (
+        f"bazaar/{other} and bazaar/template_counters_daily are published to one table, {target}, where the days of "
+        "one would replace the other's: give each its own, such as publish: community.<its name>"
+    )
+
+
+@pytest.mark.parametrize("target", ["community.numbers_of_templates", "users"])
+def test_any_table_of_ours_and_any_that_is_declared_can_be_published_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    with published_to(target, tmp_path, monkeypatch):
+        assert len(flow_of(BAZAAR).steps) == len(flow("bazaar").steps)
+
+
+@pytest.mark.parametrize("command", ["migrate", "doctor", "run", "sample", "status"])
+def test_every_command_refuses_a_model_that_is_published_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COMMUNITY_HOME", str(tmp_path / "state"))
+    with published_to("communty.typing", tmp_path, monkeypatch):
+        # A process begins without it.
+        monkeypatch.delitem(sys.modules, flow.__module__)
+        done = community(command)
+    assert done.exit_code == 2, done.output
+    assert "bazaar/template_counters_daily is published to communty.typing, which" in unwrapped(done.stderr)
 
 
 # How it is done
@@ -535,6 +606,10 @@ def dry_run(platform: str, *arguments: str) -> str:
     return done.stdout
 
 
+def name_of(url: str) -> str:
+    return str(conninfo_to_dict(url)["dbname"])
+
+
 def copy_of(url: str, name: str) -> str:
     """Another database with the same in it."""
     given = str(conninfo_to_dict(url)["dbname"])
@@ -589,3 +664,49 @@ def test_what_can_be_done_is_done_and_said_before_what_is_refused(
     assert (done.exit_code, unwrapped(done.stderr).startswith(refusal)) == (2, True)
     assert "bazaar: community.community_template_trends: made, indexed\n" in done.stdout
     assert "CREATE" not in community("migrate", "--platform", "bazaar", "--dry-run").stdout
+
+
+@pytest.fixture
+def both(bazaar: str, settled: Callable[[str, str], None]) -> Iterator[tuple[str, str]]:
+    """A gallery's database whose table lacks a comment, and an empty one of story videos, as commands find them."""
+    rows(bazaar, f"comment on table {TABLE} is null")
+    stories = bazaar.replace(name_of(bazaar), f"{name_of(bazaar)}_stories")
+    rows(bazaar, f"create database {name_of(stories)}")
+    settled("bazaar", bazaar)
+    settled("stories", stories)
+    yield bazaar, stories
+    rows(bazaar, f"drop database {name_of(stories)} with (force)")
+
+
+def test_what_one_platform_refuses_keeps_no_other_from_being_migrated(both: tuple[str, str]) -> None:
+    bazaar, stories = both
+    rows(bazaar, f"alter table {TABLE} alter column uses_total type text")
+    for said in ("community.topic_activity_daily: made, indexed\n", "stories/tables: nothing to apply\n"):
+        done = community("migrate")
+        assert (done.exit_code, unwrapped(done.stderr).count("column uses_total of")) == (2, 1)
+        assert said in done.stdout
+    assert plan(stories, "stories", load_models("stories")).changes == ()
+
+
+def test_a_database_that_is_away_keeps_no_other_from_being_migrated_and_its_platform_is_named(
+    both: tuple[str, str], settled: Callable[[str, str], None]
+) -> None:
+    settled("bazaar", "postgresql://someone:s3cret@127.0.0.1:1/gallery")
+    done = community("migrate")
+    assert done.exit_code == 2
+    assert unwrapped(done.stderr).startswith("error: bazaar: database gallery: ")
+    assert "s3cret" not in done.output
+    assert plan(both[1], "stories", load_models("stories")).changes == ()
+
+
+def test_the_script_of_all_platforms_says_where_each_databases_part_begins(both: tuple[str, str]) -> None:
+    done = community("migrate", "--dry-run")
+    assert done.exit_code == 0, done.output
+    _, *parts = re.split(r"^-- (\w+): database (\w+) at .*\n", done.stdout, flags=re.MULTILINE)
+    assert parts[:2] == ["bazaar", name_of(both[0])]
+    assert parts[3:5] == ["stories", name_of(both[1])]
+    for url, script in zip(both, (parts[2], parts[5]), strict=True):
+        psql(url, script)
+    assert community("migrate", "--dry-run").stdout == ""
+    rows(both[0], f"comment on table {TABLE} is null")
+    assert re.findall(r"^-- (\w+): database", community("migrate", "--dry-run").stdout, re.MULTILINE) == ["bazaar"]

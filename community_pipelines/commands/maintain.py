@@ -47,27 +47,29 @@ def maintain(
 
     settings = load()
     chosen = [one.platform for one in ([flow(platform)] if platform else flows(settings))]
-    reports = [
-        upkeep.maintain(
-            deployment(settings, one),
-            one.partitioned,
-            Lake(settings.lake_folder),
-            settings.start_date,
-            months,
-            drop,
-            dry_run,
-            expendable,
-        )
-        for one in chosen
-        if one.partitioned
-    ]
-    if as_json:
-        print_json([asdict(line) for report in reports for line in report.lines])
-    else:
-        for report in reports:
-            _show(report)
-        for one in chosen if not reports else ():
-            say(f"{one.name} has no partitioned tables: nothing to do")
+    reports: list[Report] = []
+    try:
+        for one in chosen:
+            if one.partitioned:
+                report = upkeep.maintain(
+                    deployment(settings, one),
+                    one.partitioned,
+                    Lake(settings.lake_folder),
+                    settings.start_date,
+                    months,
+                    drop,
+                    dry_run,
+                    expendable,
+                )
+                reports.append(report)
+                if not as_json:
+                    _show(report)
+    finally:
+        # Where one platform fails, a program still reads what was done for those before.
+        if as_json:
+            print_json([asdict(line) for report in reports for line in report.lines])
+    for one in chosen if not reports and not as_json else ():
+        say(f"{one.name} has no partitioned tables: nothing to do")
     sys.exit(NO if any(report.faults for report in reports) else 0)
 
 

@@ -55,9 +55,13 @@ comment on column community.migrations.applied_at is 'When the transaction that 
 _LOCK_SECONDS = 60
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('community.migrations', 0))"
 
+BY_ITS_OWNER = "Have its owner or a database administrator run what `community migrate --dry-run` prints."
+_MAY_CREATE = (
+    "Have a database administrator let this role create in that schema; where the schema is missing: create schema "
+    "community authorization <this role>."
+)
 _NEXT_STEP: dict[type[psycopg.Error], str] = {
-    errors.InsufficientPrivilege: "Have a database administrator let this role create in that schema; where the "
-    "schema is missing: create schema community authorization <this role>.",
+    errors.InsufficientPrivilege: "Have a database administrator grant it; `community doctor` prints what to grant.",
     errors.ReadOnlySqlTransaction: "This server only reads: set the platform's publish URL to the primary.",
     errors.LockNotAvailable: f"Another session holds a lock for {_LOCK_SECONDS} s: migrate again once it ended.",
 }
@@ -196,6 +200,8 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
         position = int(error.diag.statement_position or 0)
         line = f", line {migration.sql.count(chr(10), 0, position) + 1}" if position else ""
         what = f"{migration.path}{line}: {said(error)}, in database {connection.info.dbname}."
+        if isinstance(error, errors.InsufficientPrivilege):
+            raise MigrationError(f"{what} Nothing of this file was kept. {BY_ITS_OWNER}") from error
         next_step = "Remove what it ran into or correct the file, then migrate again."
         raise explained(error, f"{what} Nothing of this file was kept.", next_step) from error
 
@@ -321,10 +327,15 @@ def transaction(connection: psycopg.Connection, writes: bool = False) -> Iterato
             connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
             connection.execute(_LOCK)
             # Asked first, because `if not exists` fails for a role that may use what is there but not create.
-            if connection.execute("select to_regnamespace('community')").fetchone() == (None,):
-                connection.execute(_SCHEMA.encode())
-            if not _present(connection, ["community.migrations"]):
-                connection.execute(_HISTORY.encode())
+            lacks_schema = connection.execute("select to_regnamespace('community')").fetchone() == (None,)
+            lacks_history = not _present(connection, ["community.migrations"])
+            try:
+                if lacks_schema:
+                    connection.execute(_SCHEMA.encode())
+                if lacks_history:
+                    connection.execute(_HISTORY.encode())
+            except errors.InsufficientPrivilege as error:
+                raise MigrationError(f"database {connection.info.dbname}: {said(error)}. {_MAY_CREATE}") from error
         yield
 
 

@@ -15,6 +15,7 @@ from community_pipelines.flow.model import SqlModel
 from community_pipelines.flow.plan import PlatformStep
 from community_pipelines.flow.raw import Raw, common_bounds
 from community_pipelines.models.project import ModelError, load_models
+from community_pipelines.models.published_tables import require_targets
 from community_pipelines.platforms.data_tests import DeclarationError, check_parents
 from community_pipelines.platforms.registry import PLATFORMS
 from community_pipelines.platforms.registry import platform as declared
@@ -41,8 +42,10 @@ class Flow:
 def flow_of(platform: Platform) -> Flow:
     """The platform's streams, its models after all that they read, and its counters.
 
-    Raises ModelError for a model that does not load, or models that read each other in a circle.
+    Raises ModelError for a model that does not load, one without a table of its own to be published to, or models that
+    read each other in a circle.
     """
+    require_targets(platform, load_models(platform.name))
     made = Flow(platform, tuple(_steps(platform)))
     for step in made.steps:
         _check(step)

@@ -23,7 +23,8 @@ from psycopg import errors, sql
 from community_pipelines.databases import migrations
 from community_pipelines.databases.connections import Connection, open_session
 from community_pipelines.databases.migrations import MigrationError
-from community_pipelines.models.project import Contract, Model
+from community_pipelines.models.project import Contract, Model, ModelError
+from community_pipelines.platforms.spec import Platform
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -154,6 +155,31 @@ def ours(models: Sequence[Model]) -> dict[str, Contract]:
     return {table: contract for (schema, _, table), contract in named if schema == SCHEMA}
 
 
+def require_targets(platform: Platform, models: Sequence[Model]) -> None:
+    """Raises ModelError unless each model is published to a table of its own: one in our schema, or the app's."""
+    declared = {table.name for table in platform.tables}
+    models_of: dict[str, list[str]] = {}
+    faults = []
+    for model in models:
+        # A key without a value is None.
+        target = str(model.contract.publish or "")
+        models_of.setdefault(target, []).append(model.name)
+        if target not in declared and not re.fullmatch(rf"{SCHEMA}\.[^.\s]+", target):
+            faults.append(
+                f"{model.path.with_suffix('.yml')}: {platform.name}/{model.name} is published to "
+                f"{target or 'nothing'}, which is neither a table in the schema {SCHEMA} nor one that {platform.name} "
+                f"declares: write publish: {SCHEMA}.{model.name}, or the name of the app's table as in sources.yml"
+            )
+    faults += [
+        f"{' and '.join(f'{platform.name}/{name}' for name in names)} are published to one table, {target}, "
+        f"where the days of one would replace the other's: give each its own, such as publish: {SCHEMA}.<its name>"
+        for target, names in models_of.items()
+        if target and len(names) > 1
+    ]
+    if faults:
+        raise ModelError("\n".join(faults))
+
+
 def day_index(table: str) -> str:
     """The name of the table's index by day."""
     ending = "_day_idx"
@@ -270,7 +296,7 @@ def _needed(contract: Contract, found: Found) -> list[str]:
 
 def _faults(table: str, contract: Contract, found: Found | None) -> Iterator[str]:
     """Why the table cannot be brought to what the contract says by adding, and what to do."""
-    name = f"{SCHEMA}.{table}"
+    name, by_hand = f"{SCHEMA}.{table}", f"alter table {_quoted(SCHEMA, table)}"
     if len(table.encode()) > _LONGEST_NAME:
         yield f"{name} is longer than {_LONGEST_NAME} bytes, PostgreSQL's limit: give the contract a shorter name."
     for column in contract.columns:
@@ -295,8 +321,8 @@ def _faults(table: str, contract: Contract, found: Found | None) -> Iterator[str
         if have is not None and have.type != _type(column.type):
             yield (
                 f"column {column.name} of {name} is {have.type}, its contract says {_type(column.type)}: add a column "
-                f"of that type under another name, or change this one by hand (alter table {name} alter column "
-                f"{column.name} type …) and migrate again."
+                f"of that type under another name, or change this one by hand ({by_hand} alter column "
+                f"{_quoted(column.name)} type …) and migrate again."
             )
     names = contract.column_names()
     # A column that somebody else has added looks the same, unless it is of another type.
@@ -305,13 +331,17 @@ def _faults(table: str, contract: Contract, found: Found | None) -> Iterator[str
         if old not in names and new:
             yield (
                 f"{name} has {old}, which its contract does not name, and lacks {', '.join(new)}. Where that is a new "
-                f"name: alter table {name} rename column {old} to {new[0]}; where it is a new column: alter table "
-                f"{name} add column {new[0]} {have.type}; then migrate again."
+                f"name: {by_hand} rename column {_quoted(old)} to {_quoted(new[0])}; where it is a new column: "
+                f"{by_hand} add column {_quoted(new[0])} {have.type}; then migrate again."
             )
             break
     index = found.indexes.get(day_index(table))
     if contract.grain[0] != "day" and index is not None and (index.columns, index.whole) != (("day",), True):
         yield f"index {day_index(table)} of {name} is not one by day: rename it, and migrate again."
+
+
+def _quoted(*parts: str) -> str:
+    return sql.Identifier(*parts).as_string()
 
 
 def _waiting(connection: Connection, table: str, contract: Contract, found: Found) -> list[str]:
@@ -526,9 +556,6 @@ def _applied(connection: Connection, platform: str, change: Change) -> bool:
         name = f"{platform}: table {SCHEMA}.{change.table} in database {connection.info.dbname}"
         next_step = "Migrate again; where that says the same, see what `community migrate --dry-run` prints."
         if isinstance(error, errors.InsufficientPrivilege):
-            raise MigrationError(
-                f"{name}: {migrations.said(error)}. Have its owner or a database administrator run what `community "
-                "migrate --dry-run` prints."
-            ) from error
+            raise MigrationError(f"{name}: {migrations.said(error)}. {migrations.BY_ITS_OWNER}") from error
         raise migrations.explained(error, f"{name}: {migrations.said(error)}.", next_step) from error
     return True

@@ -114,15 +114,17 @@ class Belongings:
 
 
 def belongings(rng: np.random.Generator, people: People, more: float, until: int) -> Belongings:
-    """At least one for each user, made on the day of the sign-up; the busy ones have more, that share of all people.
-    All are there at that moment."""
+    """At least one for each user, made within a day of the sign-up; the busy ones have more, that share of all people.
+
+    All are made before `until`, as people signed up before it.
+    """
     count = len(people)
     owner = np.sort(np.concatenate((np.arange(count), pick(rng, people.activity, round(count * more)))))
     begins = np.searchsorted(owner, np.arange(count + 1))
     since = people.created[owner]
     made = since + (rng.random(len(owner)) * (until - since)).astype(np.int64)
-    made[begins[:-1]] = people.created + np.minimum(rng.exponential(3 * HOUR, count), 20 * HOUR).astype(np.int64)
-    made = np.minimum(made, until)
+    first = people.created + np.minimum(rng.exponential(3 * HOUR, count), 20 * HOUR).astype(np.int64)
+    made[begins[:-1]] = np.minimum(first, until - 1)
     return Belongings(begins, random_ids(rng, len(owner)), owner, made)
 
 
